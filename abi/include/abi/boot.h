@@ -1,0 +1,78 @@
+// boot.h - what the supervisor tells the first kernel, and what it shows to everyone it may be shown to.
+//
+// One 2-MiB unit of memory holds the system pages: struct system_info in its first page,
+// struct system_stats in its second, a struct cpu_stats for each processor in its third.  The first kernel
+// finds them read-only in its window (info.system), and may grant read access on them to others.
+// The boot archive is a sequence of newc cpio archives, at info.archive, readable through the window.
+#pragma once
+#include <abi/types.h>
+
+struct memory_range {                    // memory of the machine that may be granted; both 2-MiB aligned
+    pa_t     base;
+    uint64_t length;
+    uint32_t cluster;
+    uint32_t reserved;
+};
+enum { SYSTEM_RANGES = 32, SYSTEM_CMDLINE = 1024 };
+
+struct system_info {                     // I
+    uint32_t version;                    // 1
+    uint32_t cpus;
+    uint32_t clusters;
+    uint32_t ranges;
+    uint32_t kernels, spaces, threads, mappings, tables;   // sizes of the caches
+    uint32_t locked_mappings;            // mapping records that can be locked, on top of mappings
+    uint64_t tsc_hz;                     // the clock: RDTSC, readable by everyone; deadlines are in its ticks
+    uint64_t wall_ns;                    // nanoseconds since 1970 when the clock read 0
+    uint64_t slice;                      // time slice, in ticks
+    pa_t     system;                     // physical address of the system pages
+    pa_t     archive;
+    uint64_t archive_length;
+    oid_t    kernel, space, thread;      // of the first kernel
+    struct memory_range range[SYSTEM_RANGES];
+    uint8_t  cluster_of[ABI_MAX_CPUS];
+    uint8_t  distance[16][16];           // between clusters, 10 is local
+    char     cmdline[SYSTEM_CMDLINE];
+};
+_Static_assert(sizeof(struct system_info) <= ABI_PAGE, "system info");
+
+struct system_stats {                    // k  all counters since boot, except the free_ ones
+    uint32_t free_kernels, free_spaces, free_threads, free_mappings, free_tables, free_locked_mappings;
+    uint64_t loads[5], unloads[5], writebacks[5];          // by enum object_type
+    uint64_t shootdowns;                                   // TLB shoot-downs that had to ask another processor
+    uint64_t again;                                        // loads that found no victim
+};
+
+struct cpu_stats {                       // k  one cache line for each processor, in the third system page
+    uint64_t traps, faults, exceptions;                    // forwarded
+    uint64_t resumes;                                      // returns from handlers
+    uint64_t switches;                                     // to another thread
+    uint64_t interrupts, ipis;                             // taken, sent
+    uint64_t irq_off_max;                                  // longest stay in the supervisor, in ticks
+};
+
+// How a program says that it is an application kernel: an ELF note, name "Quoin", type NOTE_APPKERNEL.
+// xstack is the top of the exception stack of its first thread; the entry point sets its own stack.
+enum { NOTE_APPKERNEL = 1 };
+struct appkernel_note {
+    va_t trap, fault, exception;         // handlers: functions (struct thread_state *, uint64_t cookie, unsigned depth)
+    va_t xstack;
+};
+
+// What an application kernel is told at its start; RDI at its entry points to it.  The first kernel gets it
+// from the supervisor, the others from the first kernel.  Its memory is already mapped in its window.
+struct kernel_info {
+    oid_t    kernel, space, thread;      // its own ids
+    uint32_t ranges;                     // memory granted to it, writable
+    uint32_t args_length;
+    struct memory_range range[8];
+    pa_t     system;                     // the system pages, readable through the window
+    pa_t     archive;                    // the boot archive, readable through the window; 0 if not granted
+    uint64_t archive_length;
+    pa_t     free;                       // first byte of range[0] that its starter has not used, page-aligned
+    pa_t     channel;                    // its writeback channel
+    pa_t     frame_states;               // its frame-state table: a byte for each frame from first_frame on
+    uint64_t first_frame, frame_count;
+    struct kernel_limits_info { uint32_t max_priority, locked_spaces, locked_threads, locked_mappings; } limits;
+    char     args[512];                  // its line of the policy file, after the name
+};

@@ -1,0 +1,113 @@
+// object.h - what is given to load an object, and how one comes back.
+//
+// Every place that the supervisor will write (state page, place, channel, frame-state table) is named here
+// by physical address and must lie in page groups that the loading kernel may write.
+// Cache Kernel, 2.1 to 2.4.
+#pragma once
+#include <abi/types.h>
+
+enum object_type { OBJECT_KERNEL = 1, OBJECT_SPACE = 2, OBJECT_THREAD = 3, OBJECT_MAPPING = 4 };
+
+enum {                                   // flags of descriptors
+    LOAD_LOCKED   = 1,                   // never a victim, while all it depends on is locked too
+    LOAD_SIGNALED = 2,                   // thread: its first wait returns at once
+};
+
+// Where the supervisor notes that a space or a kernel has been written back.  64 bytes, aligned.
+struct place {
+    uint32_t loaded;                     // k  1 while loaded
+    uint32_t reason;                     // k  enum thread_reason
+    uint64_t reserved[7];
+};
+
+enum trap_rule {
+    TRAP_FORWARD = 0,                    // every SYSCALL goes to the kernel: Linux programs
+    TRAP_NATIVE  = 1,                    // calls marked ANY run directly, the rest is forwarded
+};
+
+struct space_desc {
+    uint32_t flags;                      // LOAD_LOCKED
+    uint32_t rule;                       // enum trap_rule
+    uint64_t cookie;                     // comes back in the writeback channel
+    pa_t     place;                      // struct place
+};
+
+struct thread_desc {
+    oid_t    space;                      // the program's space; may be 0 if the state page's depth is not 0
+    uint32_t flags;                      // LOAD_LOCKED, LOAD_SIGNALED
+    uint32_t priority;                   // at most the kernel's highest
+    pa_t     state;                      // struct thread_state, a whole page
+    va_t     state_va;                   // where handlers find it
+    va_t     xstack;                     // top of the exception stack, 16-byte aligned
+    uint64_t cookie;                     // given to handlers, and back in the writeback channel
+    uint64_t affinity;                   // a bit for each processor it may run on; 0: all
+};
+
+struct kernel_limits {
+    uint32_t max_priority;
+    uint32_t locked_spaces;
+    uint32_t locked_threads;
+    uint32_t locked_mappings;
+};
+
+enum { KERNEL_CONSOLE = 256 };           // kernel_desc.flags: may use the serial ports
+
+struct kernel_desc {
+    oid_t    space;                      // its own space: loaded, and owned by the first kernel
+    uint32_t flags;                      // LOAD_LOCKED, KERNEL_CONSOLE
+    uint32_t reserved;
+    va_t     trap, fault, exception;     // entry points of its handlers
+    pa_t     place;                      // struct place
+    pa_t     channel;                    // struct channel, a whole page
+    pa_t     frame_states;               // one byte a frame, from first_frame on; the bits of enum frame_state
+    uint64_t first_frame, frame_count;   // a frame outside cannot be mapped writable
+    uint64_t cookie;
+    struct kernel_limits limits;
+    uint8_t  share[ABI_MAX_CPUS];        // percent of each processor
+};
+
+enum frame_state { FRAME_REFERENCED = 1, FRAME_MODIFIED = 2 };
+
+// The writeback channel: a ring that the supervisor writes and the kernel reads.  `head` counts entries
+// written, modulo 2^32; entry i is at i % CHANNEL_ENTRIES.  The kernel stores in `tail` how many it has read.
+// With the ring full the entry is dropped and `lost` counts it: then look at the `loaded` word of every place
+// and state page.  Nothing else is lost: data is in those places before an entry is written.
+// The thread that `listen` named is signalled for kernels, spaces and threads.  A mapping that was replaced is
+// only noted, and only while the ring is at most half full: its bits are in the frame-state table.
+enum { CHANNEL_ENTRIES = 126 };
+
+struct channel_entry {                   // k
+    uint32_t type;                       // enum object_type
+    uint32_t reason;                     // enum thread_reason
+    uint64_t cookie;                     // of the object; of its space for a mapping
+    uint64_t id;                         // the id that is now stale; for a mapping its address
+    uint64_t value;                      // thread: state.value; mapping: frame_state bits
+};
+
+struct channel {
+    uint32_t head;                       // k  store-release after the entry
+    uint32_t lost;                       // k
+    uint64_t reserved0[3];
+    uint32_t tail;                       // u
+    uint32_t reserved1[7];
+    struct channel_entry entry[CHANNEL_ENTRIES];
+};
+_Static_assert(sizeof(struct channel) <= ABI_PAGE, "channel");
+
+enum map_flags {
+    MAP_READ   = 1,                      // implied by the others
+    MAP_WRITE  = 2,
+    MAP_EXEC   = 4,                      // never together with MAP_WRITE
+    MAP_LARGE  = 8,                      // 2 MiB, both addresses aligned so
+    MAP_LOCKED = 16,
+    MAP_DEVICE = 32,                     // uncached
+};
+
+struct map_entry {                       // mapping_load_batch
+    va_t     va;
+    pa_t     pa;
+    uint64_t flags;                      // enum map_flags
+};
+enum { MAP_BATCH = 64 };                 // entries of one call at most
+
+enum group_access { GROUP_NONE = 0, GROUP_READ = 1, GROUP_WRITE = 3 };

@@ -1,0 +1,205 @@
+// load.c - loading an app's descriptors, at its start and whenever they have been written back.
+//
+// The order is that of dependence: its own space, the mappings in it, the kernel, its rights, its first
+// thread. Between any two of these calls what was loaded before may be evicted again, which the next call
+// answers with `stale`: then it starts over.  `again` is waited out.
+// Cache Kernel, 2.1, 2.4 and 3.
+#include <base.h>
+#include <sys.h>
+
+#include "srm.h"
+
+const char *srm_error_text(err_t e)
+{
+    static const char *const text[] = {
+#define ERROR(number, name, sentence) [number] = sentence,
+#include <abi/errors.def>
+#undef ERROR
+    };
+    return (unsigned)e < sizeof(text) / sizeof(text[0]) && text[e] != NULL ? text[e] : "an unknown error";
+}
+
+static void wait_a_little(void)
+{
+    (void)sys_wait(srm_now() + srm_system->slice / 4);
+}
+
+static err_t load_space(struct app *a, unsigned index)
+{
+    struct space_desc d = {
+        .flags = a->locked ? LOAD_LOCKED : 0, .rule = TRAP_NATIVE, .cookie = APP_COOKIE(index, PART_SPACE),
+        .place = srm_window_pa(&a->place[1]),
+    };
+    return sys_space_load(&d, &a->space);
+}
+
+// Map memory in its space by locked large mappings, a batch at a time.
+static err_t map(struct app *a, va_t va, pa_t pa, uint64_t length, uint32_t access)
+{
+    struct map_entry entry[MAP_BATCH];
+
+    while (length > 0) {
+        uint64_t n = 0, loaded = 0;
+        for (; n < MAP_BATCH && n * ABI_LARGE < length; n++) {
+            entry[n] = (struct map_entry){va + n * ABI_LARGE, pa + n * ABI_LARGE,
+                                          access | MAP_LARGE | MAP_LOCKED};
+        }
+        err_t e = sys_mapping_load_batch(a->space, entry, n, &loaded);
+        if (e == ERR_AGAIN) {
+            wait_a_little();
+        } else if (e != ERR_OK) {
+            return e;
+        }
+        va += loaded * ABI_LARGE;
+        pa += loaded * ABI_LARGE;
+        length -= loaded * ABI_LARGE;
+    }
+    return ERR_OK;
+}
+
+static uint64_t whole_units(uint64_t length)
+{
+    return (length + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
+}
+
+static err_t map_all(struct app *a)
+{
+    err_t e = ERR_OK;
+
+    for (unsigned i = 0; i < a->segments && e == ERR_OK; i++) {
+        const struct app_segment *s = &a->segment[i];
+        e = map(a, s->va, s->memory.base, s->memory.length, s->flags);
+    }
+    for (unsigned i = 0; i < a->ranges && e == ERR_OK; i++) {
+        e = map(a, ABI_WINDOW + a->range[i].base, a->range[i].base, a->range[i].length, MAP_READ | MAP_WRITE);
+    }
+    if (e == ERR_OK) {
+        e = map(a, ABI_WINDOW + srm_info->system, srm_info->system, ABI_LARGE, MAP_READ);
+    }
+    if (e == ERR_OK) {
+        e = map(a, ABI_WINDOW + srm_info->archive, srm_info->archive, whole_units(srm_info->archive_length),
+                MAP_READ);
+    }
+    return e;
+}
+
+static err_t load_kernel(struct app *a, unsigned index)
+{
+    const struct policy_kernel *p = a->policy;
+    struct kernel_desc d = {
+        .space = a->space, .flags = (a->locked ? LOAD_LOCKED : 0) | (p->console ? KERNEL_CONSOLE : 0),
+        .trap = a->note.trap, .fault = a->note.fault, .exception = a->note.exception,
+        .place = srm_window_pa(&a->place[0]), .channel = a->range[0].base + PAGE_CHANNEL * ABI_PAGE,
+        .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
+        .first_frame = a->first_frame, .frame_count = a->frame_count,
+        .cookie = APP_COOKIE(index, PART_KERNEL),
+        .limits = {(uint32_t)p->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
+    };
+
+    memset(d.share, (int)p->share, sizeof(d.share));
+    return sys_kernel_load(&d, &a->kernel);
+}
+
+static err_t grant(struct app *a, pa_t base, uint64_t length, uint32_t access)
+{
+    return sys_kernel_grant(a->kernel, base >> ABI_GROUP_SHIFT, length >> ABI_GROUP_SHIFT, access);
+}
+
+static err_t grant_all(struct app *a)
+{
+    err_t e = grant(a, srm_info->system, ABI_LARGE, GROUP_READ);
+
+    if (e == ERR_OK) {
+        e = grant(a, srm_info->archive, whole_units(srm_info->archive_length), GROUP_READ);
+    }
+    for (unsigned i = 0; i < a->ranges && e == ERR_OK; i++) {
+        e = grant(a, a->range[i].base, a->range[i].length, GROUP_WRITE);
+    }
+    for (unsigned i = 0; i < a->segments && e == ERR_OK; i++) {
+        e = grant(a, a->segment[i].memory.base, a->segment[i].memory.length, GROUP_WRITE);
+    }
+    return e;
+}
+
+err_t app_load_thread(struct app *a, unsigned index)
+{
+    pa_t state = a->range[0].base + PAGE_STATE * ABI_PAGE;
+    // If it was waiting, what it waits for may have come while it was not loaded: let it look.
+    struct thread_desc d = {
+        .space = a->space, .flags = (a->locked ? LOAD_LOCKED : 0) | (a->ran ? LOAD_SIGNALED : 0),
+        .priority = (uint32_t)a->policy->priority, .state = state, .state_va = ABI_WINDOW + state,
+        .xstack = a->note.xstack & ~15ull, .cookie = APP_COOKIE(index, PART_THREAD),
+    };
+
+    for (;;) {
+        err_t e = sys_thread_load(&d, &a->thread);
+        if (e != ERR_AGAIN) {
+            a->ran = a->ran || e == ERR_OK;
+            return e;
+        }
+        wait_a_little();
+    }
+}
+
+// Its channel may have missed what went with it: let it look at everything.
+static void tell_ids(struct app *a)
+{
+    struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
+    struct channel *c = srm_window(a->range[0].base + PAGE_CHANNEL * ABI_PAGE);
+
+    __atomic_store_n(&i->kernel, a->kernel, __ATOMIC_RELAXED);
+    __atomic_store_n(&i->space, a->space, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->lost, c->lost + 1, __ATOMIC_RELEASE);
+}
+
+static err_t try_load(struct app *a, unsigned index)
+{
+    app_unload(a);                       // what is left of an earlier try
+    err_t e = load_space(a, index);
+    if (e == ERR_OK) {
+        e = map_all(a);
+    }
+    if (e == ERR_OK) {
+        while ((e = load_kernel(a, index)) == ERR_AGAIN) {
+            wait_a_little();
+        }
+    }
+    if (e == ERR_OK) {
+        e = grant_all(a);
+    }
+    if (e == ERR_OK) {
+        tell_ids(a);
+        e = app_load_thread(a, index);
+    }
+    return e;
+}
+
+bool app_load(struct app *a, unsigned index)
+{
+    for (;;) {
+        err_t e = try_load(a, index);
+        if (e == ERR_OK) {
+            struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
+            __atomic_store_n(&i->thread, a->thread, __ATOMIC_RELAXED);
+            return true;
+        }
+        if (e != ERR_STALE && e != ERR_AGAIN) {
+            srm_log("policy line %u: %s cannot be loaded: %s", a->policy->number, a->policy->name,
+                    srm_error_text(e));
+            app_unload(a);
+            return false;
+        }
+        wait_a_little();
+    }
+}
+
+void app_unload(struct app *a)
+{
+    if (a->kernel != 0) {
+        (void)sys_kernel_unload(a->kernel);      // stale: it has gone already
+    }
+    if (a->space != 0) {
+        (void)sys_space_unload(a->space);
+    }
+    a->kernel = a->space = a->thread = 0;
+}

@@ -1,0 +1,235 @@
+// policy.c - reading the policy file.
+#include "policy.h"
+
+#include <abi/types.h>
+#include <base.h>
+
+struct reader {
+    struct policy       *policy;
+    struct policy_error *error;
+    unsigned             line;
+    char                 text[POLICY_LINE];      // the line
+    char                *at;
+    char                 primary[POLICY_NAME];
+    unsigned             primary_line;
+};
+
+static bool wrong(struct reader *r, const char *what, const char *word)
+{
+    r->error->line = r->line;
+    base_format(r->error->text, sizeof(r->error->text), "%s%s%s", what, *word == '\0' ? "" : ": ", word);
+    return false;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+// The next word, ended with NUL in place, or NULL.  Quotes hold blanks together and stay in the word.
+static char *next_word(struct reader *r)
+{
+    bool quoted = false;
+
+    while (is_space(*r->at)) {
+        r->at++;
+    }
+    if (*r->at == '\0') {
+        return NULL;
+    }
+    char *word = r->at;
+    for (; *r->at != '\0' && (quoted || !is_space(*r->at)); r->at++) {
+        quoted = *r->at == '"' ? !quoted : quoted;
+    }
+    if (*r->at != '\0') {
+        *r->at++ = '\0';
+    }
+    return word;
+}
+
+// Cut a comment off: a `#` outside quotes.  False if a quote is left open.
+static bool cut_comment(char *text)
+{
+    bool quoted = false;
+
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '"') {
+            quoted = !quoted;
+        } else if (*c == '#' && !quoted) {
+            *c = '\0';
+            break;
+        }
+    }
+    return !quoted;
+}
+
+static bool copy_name(char to[POLICY_NAME], const char *word)
+{
+    size_t n = strlen(word);
+
+    if (n >= POLICY_NAME || n == 0 || strchr(word, '/') != NULL || strchr(word, '=') != NULL) {
+        return false;
+    }
+    memcpy(to, word, n + 1);
+    return true;
+}
+
+static int find_kernel(const struct policy *p, const char *name)
+{
+    for (unsigned i = 0; i < p->count; i++) {
+        if (strcmp(p->kernel[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static bool read_memory(struct reader *r, struct policy_kernel *k, const char *value, const char *word)
+{
+    if (strcmp(value, "rest") == 0) {
+        for (unsigned i = 0; i < r->policy->count; i++) {
+            if (r->policy->kernel[i].rest) {
+                return wrong(r, "the rest of memory can be given once only", "");
+            }
+        }
+        k->rest = true;
+        return true;
+    }
+    const char *at = value;
+    if (!base_parse_size(&at, &k->memory) || *at != '\0' || k->memory == 0) {
+        return wrong(r, "not a size", word);
+    }
+    return true;
+}
+
+static bool read_number(struct reader *r, uint64_t *to, const char *value, uint64_t most, const char *word)
+{
+    const char *at = value;
+    uint64_t v;
+
+    if (!base_parse_number(&at, &v) || *at != '\0') {
+        return wrong(r, "not a number", word);
+    }
+    if (v > most) {
+        return wrong(r, "too large", word);
+    }
+    *to = v;
+    return true;
+}
+
+static bool read_setting(struct reader *r, struct policy_kernel *k, const char *word)
+{
+    const struct { const char *key; uint64_t *to; uint64_t most; } number[] = {
+        {"priority=", &k->priority, ABI_PRIORITIES - 2},
+        {"share=", &k->share, 100},
+        {"spaces=", &k->spaces, 65535},
+        {"threads=", &k->threads, 65535},
+        {"mappings=", &k->mappings, UINT32_MAX},
+    };
+
+    for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
+        size_t n = strlen(number[i].key);
+        if (strncmp(word, number[i].key, n) == 0) {
+            return read_number(r, number[i].to, word + n, number[i].most, word);
+        }
+    }
+    if (strncmp(word, "memory=", 7) == 0) {
+        return read_memory(r, k, word + 7, word);
+    }
+    if (strcmp(word, "console") == 0) {
+        k->console = true;
+        return true;
+    }
+    return strncmp(word, "args=", 5) == 0 || wrong(r, "unknown word", word);
+}
+
+static bool read_kernel(struct reader *r)
+{
+    struct policy *p = r->policy;
+    char *word = next_word(r);
+
+    if (p->count == POLICY_KERNELS) {
+        return wrong(r, "too many kernels", "");
+    }
+    struct policy_kernel *k = &p->kernel[p->count];
+    *k = (struct policy_kernel){.number = r->line, .priority = 16, .share = 100};
+    if (word == NULL || !copy_name(k->name, word)) {
+        return wrong(r, "a kernel needs a name", word == NULL ? "" : word);
+    }
+    if (find_kernel(p, k->name) >= 0) {
+        return wrong(r, "this kernel has a line already", k->name);
+    }
+    while (is_space(*r->at)) {
+        r->at++;
+    }
+    memcpy(k->line, r->at, strlen(r->at) + 1);
+    while ((word = next_word(r)) != NULL) {
+        if (!read_setting(r, k, word)) {
+            return false;
+        }
+    }
+    if (!k->rest && k->memory == 0) {
+        return wrong(r, "memory=SIZE or memory=rest is missing", k->name);
+    }
+    p->count++;
+    return true;
+}
+
+static bool read_line(struct reader *r)
+{
+    r->at = r->text;
+    if (!cut_comment(r->text)) {
+        return wrong(r, "a quote is not closed", "");
+    }
+    char *word = next_word(r);
+    if (word == NULL) {
+        return true;
+    }
+    if (strcmp(word, "kernel") == 0) {
+        return read_kernel(r);
+    }
+    if (strcmp(word, "primary") != 0) {
+        return wrong(r, "unknown word", word);
+    }
+    word = next_word(r);
+    if (word == NULL || !copy_name(r->primary, word) || next_word(r) != NULL) {
+        return wrong(r, "primary needs the name of one kernel", "");
+    }
+    r->primary_line = r->line;
+    return true;
+}
+
+bool policy_parse(struct policy *p, const char *text, size_t length, struct policy_error *error)
+{
+    struct reader r = {.policy = p, .error = error};
+    size_t at = 0;
+
+    p->count = 0;
+    p->primary = -1;
+    while (at < length) {
+        size_t n = 0;
+        for (r.line++; at + n < length && text[at + n] != '\n'; n++) {
+            if (text[at + n] == '\0') {
+                return wrong(&r, "not text", "");
+            }
+        }
+        if (n >= POLICY_LINE) {
+            return wrong(&r, "the line is too long", "");
+        }
+        memcpy(r.text, text + at, n);
+        r.text[n] = '\0';
+        at += n + 1;
+        if (!read_line(&r)) {
+            return false;
+        }
+    }
+    if (p->count == 0) {
+        r.line = 0;
+        return wrong(&r, "no kernel is named", "");
+    }
+    if (r.primary_line != 0 && (p->primary = find_kernel(p, r.primary)) < 0) {
+        r.line = r.primary_line;
+        return wrong(&r, "no such kernel", r.primary);
+    }
+    return true;
+}

@@ -1,0 +1,93 @@
+// srm.h - what the files of the system resource manager share.
+//
+// An app is an application kernel that the policy file names.  Its descriptors (own space, kernel, first
+// thread) may be written back whenever they are not locked; what is needed to load them again is here and
+// in its memory.
+// States: an app is started (APP_LIVE), and ends once (APP_ENDED); while live its descriptors come and go.
+// Everything runs on one thread.
+#pragma once
+#include <abi/boot.h>
+#include <abi/errors.h>
+#include <abi/frame.h>
+#include <abi/object.h>
+
+#include "policy.h"
+
+enum app_state { APP_NEW, APP_LIVE, APP_ENDED };
+
+// What a cookie names: an app, and which of its descriptors.
+enum app_part { PART_SPACE = 1, PART_KERNEL = 2, PART_THREAD = 3 };
+#define APP_COOKIE(index, part) ((uint64_t)(index) << 2 | (part))
+
+enum { APP_RANGES = 8, APP_SEGMENTS = 8 };
+
+// The first pages of an app's first range.  Frame states follow.
+enum app_page { PAGE_INFO, PAGE_CHANNEL, PAGE_STATE, PAGE_FRAME_STATES };
+
+struct app_segment {                     // of its image
+    struct memory_range memory;
+    va_t     va;
+    uint32_t flags;                      // enum map_flags
+};
+
+struct app {
+    const struct policy_kernel *policy;
+    enum app_state state;
+    uint64_t value;                      // what it ended with
+    bool     locked;                     // its descriptors are locked
+    bool     ran;                        // its first thread has been loaded before
+    oid_t    space, kernel, thread;      // may be stale
+    struct place *place;                 // two of srm's own: kernel, space
+    struct memory_range range[APP_RANGES];
+    unsigned ranges;
+    struct app_segment segment[APP_SEGMENTS];
+    unsigned segments;
+    struct appkernel_note note;
+    va_t     entry;
+    uint64_t first_frame, frame_count;   // of its frame-state table
+    uint64_t retry;                      // not loaded again before this moment
+};
+
+extern const struct kernel_info *srm_info;
+extern const struct system_info *srm_system;
+
+void srm_main(const struct kernel_info *info) __attribute__((noreturn));
+
+static inline void *srm_window(pa_t pa)
+{
+    return (void *)(ABI_WINDOW + pa);
+}
+static inline pa_t srm_window_pa(const void *p)
+{
+    return (pa_t)p - ABI_WINDOW;
+}
+static inline uint64_t srm_now(void)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+static inline struct thread_state *app_thread_state(const struct app *a)
+{
+    return srm_window(a->range[0].base + PAGE_STATE * ABI_PAGE);
+}
+
+// log.c
+void srm_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void srm_power_off(uint32_t status);
+_Noreturn void srm_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));   // status 125
+
+// image.c: memory and contents, once.  False, with a line in the log: it cannot be.
+bool app_prepare(struct app *a);
+void app_release(struct app *a);         // give its memory back
+
+// load.c: its descriptors.  False, with a line in the log, if the supervisor refuses them for good.
+bool app_load(struct app *a, unsigned index);
+// Its first thread alone, after it was written back.  ERR_OK, ERR_STALE: its kernel has gone too; or a
+// refusal.
+err_t app_load_thread(struct app *a, unsigned index);
+void app_unload(struct app *a);
+const char *srm_error_text(err_t e);
+
+// report.c
+void report_death(const struct app *a);

@@ -1,0 +1,142 @@
+// test_policy.c - policy files: good ones, each mistake with its line, and garbage.
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "policy.h"
+
+static struct policy policy;
+static struct policy_error error;
+
+static bool parse(const char *text)
+{
+    memset(&error, 0, sizeof(error));
+    return policy_parse(&policy, text, strlen(text), &error);
+}
+
+static void good(void **state)
+{
+    (void)state;
+    assert_true(parse(
+        "# comment\n\n"
+        "kernel unix memory=rest priority=12 share=50 spaces=2 threads=3 mappings=4 console # the emulator\n"
+        "  kernel  small\tmemory=64M args=\"a b # c\" \n"
+        "primary unix"));
+    assert_int_equal(policy.count, 2);
+    assert_int_equal(policy.primary, 0);
+    const struct policy_kernel *k = &policy.kernel[0];
+    assert_string_equal(k->name, "unix");
+    assert_true(k->rest && k->console && k->priority == 12 && k->share == 50);
+    assert_true(k->spaces == 2 && k->threads == 3 && k->mappings == 4);
+    assert_int_equal(k->number, 3);
+    k++;
+    assert_string_equal(k->name, "small");
+    assert_true(!k->rest && !k->console && k->memory == 64 << 20 && k->priority == 16 && k->share == 100);
+    assert_non_null(strstr(k->line, "args=\"a b # c\""));
+}
+
+static void without_primary(void **state)
+{
+    (void)state;
+    assert_true(parse("kernel a memory=2M\r\nkernel b memory=2M\r\n"));
+    assert_int_equal(policy.primary, -1);
+    assert_int_equal(policy.count, 2);
+}
+
+static void mistakes(void **state)
+{
+    static const struct { const char *text; unsigned line; const char *what; } table[] = {
+        {"", 0, "no kernel is named"},
+        {"# nothing\n", 0, "no kernel is named"},
+        {"kernel\n", 1, "a kernel needs a name"},
+        {"kernel a/b memory=2M\n", 1, "a kernel needs a name: a/b"},
+        {"kernel memory=2M\n", 1, "a kernel needs a name: memory=2M"},
+        {"kernel a\n", 1, "memory=SIZE or memory=rest is missing: a"},
+        {"\n\nkernel a memory=2X\n", 3, "not a size: memory=2X"},
+        {"kernel a memory=0\n", 1, "not a size: memory=0"},
+        {"kernel a memory=\n", 1, "not a size: memory="},
+        {"kernel a memory=2M priority=high\n", 1, "not a number: priority=high"},
+        {"kernel a memory=2M priority=31\n", 1, "too large: priority=31"},
+        {"kernel a memory=2M share=101\n", 1, "too large: share=101"},
+        {"kernel a memory=2M speed=9\n", 1, "unknown word: speed=9"},
+        {"kernel a memory=2M\nkernel a memory=2M\n", 2, "this kernel has a line already: a"},
+        {"kernel a memory=rest\nkernel b memory=rest\n", 2, "the rest of memory can be given once only"},
+        {"kernel a memory=2M args=\"open\n", 1, "a quote is not closed"},
+        {"colonel a memory=2M\n", 1, "unknown word: colonel"},
+        {"kernel a memory=2M\nprimary\n", 2, "primary needs the name of one kernel"},
+        {"kernel a memory=2M\nprimary a b\n", 2, "primary needs the name of one kernel"},
+        {"primary b\nkernel a memory=2M\n", 1, "no such kernel: b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        assert_false(parse(table[i].text));
+        assert_string_equal(error.text, table[i].what);
+        assert_int_equal(error.line, table[i].line);
+    }
+}
+
+static void too_much(void **state)
+{
+    static char text[POLICY_KERNELS * 32 + 1024];
+
+    (void)state;
+    strcpy(text, "kernel a memory=2M args=\"");
+    memset(text + strlen(text), 'x', POLICY_LINE);
+    assert_false(parse(text));
+    assert_string_equal(error.text, "the line is too long");
+    memset(text, 0, sizeof(text));
+    for (unsigned i = 0; i <= POLICY_KERNELS; i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "kernel k%u memory=2M\n", i);
+        strcat(text, line);
+    }
+    assert_false(parse(text));
+    assert_string_equal(error.text, "too many kernels");
+    assert_int_equal(error.line, POLICY_KERNELS + 1);
+    assert_false(policy_parse(&policy, "kernel a\0memory", 15, &error));
+    assert_string_equal(error.text, "not text");
+}
+
+static void garbage(void **state)
+{
+    static const char *const piece[] = {"kernel ",
+                                        "primary ",
+                                        "a",
+                                        "memory=",
+                                        "rest",
+                                        "2M",
+                                        " ",
+                                        "\n",
+                                        "\"",
+                                        "#",
+                                        "=",
+                                        "priority=",
+                                        "99999999999999999999",
+                                        "console",
+                                        "\t",
+                                        "args="};
+    uint32_t seed = 3;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        char text[256] = "";
+        for (int i = 0; i < 20; i++) {
+            seed = seed * 1664525 + 1013904223;
+            strcat(text, piece[(seed >> 10) % 16]);
+        }
+        char *exact = malloc(strlen(text));
+        memcpy(exact, text, strlen(text));
+        policy_parse(&policy, exact, strlen(text), &error);
+        free(exact);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good), cmocka_unit_test(without_primary), cmocka_unit_test(mistakes),
+        cmocka_unit_test(too_much), cmocka_unit_test(garbage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

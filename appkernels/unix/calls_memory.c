@@ -1,0 +1,378 @@
+// calls_memory.c - mmap, munmap, mprotect, mremap, madvise, msync, brk.
+#include <base.h>
+#include <sys.h>
+
+#include "calls.h"
+#include "task.h"
+#include "vm.h"
+
+static va_t page_up(va_t va)
+{
+    return (va + ABI_PAGE - 1) & ~(va_t)(ABI_PAGE - 1);
+}
+
+static bool aligned(va_t va)
+{
+    return (va & (ABI_PAGE - 1)) == 0;
+}
+
+// A range of whole pages in user space.
+static bool range_valid(va_t start, uint64_t length)
+{
+    return aligned(start) && length != 0 && start < VM_END && length <= VM_END - start;
+}
+
+// More than all memory can never be touched: better refused now.
+static bool too_much(uint64_t length)
+{
+    uint64_t total, free;
+
+    ux_memory_info(&total, &free);
+    return length > total;
+}
+
+// Where a new region goes.
+static long choose_place(struct vm *vm, va_t hint, uint64_t length, uint32_t flags, va_t *at)
+{
+    if (flags & (LINUX_MAP_FIXED | LINUX_MAP_FIXED_NOREPLACE)) {
+        if (!aligned(hint)) {
+            return -EINVAL;
+        }
+        if (hint < VM_LOW) {
+            return -EPERM;
+        }
+        if (!range_valid(hint, length)) {
+            return -ENOMEM;
+        }
+        *at = hint;
+        if ((flags & LINUX_MAP_FIXED_NOREPLACE) && !vm_is_free(vm, hint, hint + length)) {
+            return -EEXIST;
+        }
+        return 0;
+    }
+    hint = page_up(hint);
+    if (hint >= VM_LOW && range_valid(hint, length) && hint + length <= VM_STACK_TOP - VM_STACK_GAP &&
+        vm_is_free(vm, hint, hint + length)) {
+        *at = hint;
+        return 0;
+    }
+    *at = vm_place(vm, length, ABI_PAGE);
+    return *at != 0 ? 0 : -ENOMEM;
+}
+
+// What backs a new region.
+static long choose_backing(struct task *t, const uint64_t a[6], uint32_t flags, struct region *r)
+{
+    if (flags & LINUX_MAP_ANONYMOUS) {
+        if (r->is_shared && (r->shared = shared_create()) == NULL) {
+            return -ENOMEM;
+        }
+        return 0;
+    }
+    if (!aligned(a[5]) || a[5] + (r->end - r->start) < a[5]) {
+        return aligned(a[5]) ? -EOVERFLOW : -EINVAL;
+    }
+    r->page = a[5] >> ABI_PAGE_SHIFT;
+    bool write = r->is_shared && (r->prot & PROT_WRITE);
+    long e = fd_mmap_inode(t, (int)a[4], write, &r->inode);
+    if (e == 0 && r->is_shared && !write) {
+        // mprotect may ask for writing later: only if the descriptor allows it.
+        struct inode *again;
+        if (fd_mmap_inode(t, (int)a[4], true, &again) == 0) {
+            inode_put(again);
+        } else {
+            r->max_prot &= ~(uint32_t)PROT_WRITE;
+        }
+    }
+    return e;
+}
+
+static void populate(struct vm *vm, va_t start, va_t end, uint32_t prot)
+{
+    uint64_t entry;
+
+    for (va_t va = start; va < end; va += ABI_PAGE) {
+        if (vm_page(vm, va, prot & PROT_WRITE ? E_WRITE : E_READ, &entry) != 0) {
+            return;
+        }
+    }
+}
+
+long ux_sys_mmap(struct task *t, const uint64_t a[6])
+{
+    struct vm *vm = t->vm;
+    uint32_t flags = (uint32_t)a[3], type = flags & LINUX_MAP_TYPE;
+    uint64_t length = page_up(a[1]);
+    va_t at = 0;
+
+    if (a[1] == 0 || (type != LINUX_MAP_SHARED && type != LINUX_MAP_PRIVATE && type != LINUX_MAP_SHARED_VALIDATE)) {
+        return -EINVAL;
+    }
+    if (length == 0 || length > VM_END ||
+        (type == LINUX_MAP_PRIVATE && (a[2] & PROT_WRITE) && too_much(length))) {
+        return -ENOMEM;
+    }
+    long e = choose_place(vm, a[0], length, flags, &at);
+    if (e != 0) {
+        return e;
+    }
+    struct region r = {.start = at, .end = at + length, .prot = (uint32_t)a[2] & PROT_ALL, .max_prot = PROT_ALL,
+                       .is_shared = type != LINUX_MAP_PRIVATE, .grows_down = flags & LINUX_MAP_GROWSDOWN};
+    e = choose_backing(t, a, flags, &r);
+    if (e != 0) {
+        return e;
+    }
+    e = vm_unmap(vm, r.start, r.end);
+    e = e != 0 ? e : vm_map(vm, &r);
+    if (e != 0) {
+        region_release(&r);
+        return e;
+    }
+    if (flags & LINUX_MAP_POPULATE) {
+        populate(vm, at, at + length, r.prot);
+    }
+    return (long)at;
+}
+
+long ux_sys_munmap(struct task *t, const uint64_t a[6])
+{
+    uint64_t length = page_up(a[1]);
+
+    return range_valid(a[0], length) ? vm_unmap(t->vm, a[0], a[0] + length) : -EINVAL;
+}
+
+// Rights of pages change: what is loaded is loaded anew by faults.
+static void protect_pages(struct vm *vm, va_t start, va_t end)
+{
+    uint64_t index = start >> ABI_PAGE_SHIFT, *slot;
+    bool mapped = false;
+
+    while ((slot = tree_next(&vm->pages, &index, end >> ABI_PAGE_SHIFT)) != NULL) {
+        mapped |= (*slot & E_MAPPED) != 0;
+        *slot &= ~(uint64_t)(E_READ | E_WRITE | E_EXEC | E_MAPPED);
+        index++;
+    }
+    if (mapped) {
+        vm_unload(vm, start, end);
+    }
+}
+
+// Is the whole range mapped, and does nothing forbid these rights?  If not, *end is moved to where that is.
+static long protect_check(struct vm *vm, va_t start, va_t *end, uint32_t prot)
+{
+    for (va_t at = start; at < *end;) {
+        struct region *r = vm_find(vm, at);
+        if (r == NULL || (prot & ~r->max_prot)) {
+            *end = at;
+            return r == NULL ? -ENOMEM : -EACCES;
+        }
+        at = r->end;
+    }
+    return 0;
+}
+
+long ux_sys_mprotect(struct task *t, const uint64_t a[6])
+{
+    struct vm *vm = t->vm;
+    va_t start = a[0], end = start + page_up(a[1]);
+    uint32_t prot = (uint32_t)a[2];
+
+    if (!aligned(start) || (a[2] & ~(uint64_t)(PROT_ALL | PROT_GROWSDOWN)) != 0) {
+        return -EINVAL;
+    }
+    if (end == start) {
+        return 0;
+    }
+    if (!range_valid(start, end - start)) {
+        return -ENOMEM;
+    }
+    if (prot & PROT_GROWSDOWN) {
+        struct region *r = vm_find(vm, start);
+        if (r == NULL || !r->grows_down) {
+            return -EINVAL;
+        }
+        start = r->start;
+        prot &= PROT_ALL;
+    }
+    // As in Linux, what comes before a hole or a refusal is changed.
+    long refused = protect_check(vm, start, &end, prot);
+    long e = end > start ? vm_split(vm, start) : 0;
+    e = e != 0 ? e : vm_split(vm, end);
+    if (e != 0) {
+        return e;
+    }
+    for (struct region *r = vm_find_from(vm, start); r != NULL && r->start < end; r = r->next) {
+        if (r->prot != prot) {
+            r->prot = prot;
+            protect_pages(vm, r->start, r->end);
+        }
+    }
+    vm_join(vm, start, end);
+    return refused;
+}
+
+long ux_sys_brk(struct task *t, const uint64_t a[6])
+{
+    struct vm *vm = t->vm;
+    va_t old = page_up(vm->brk), new = page_up(a[0]);
+
+    if (a[0] < vm->brk_start || a[0] >= VM_STACK_TOP - VM_STACK_GAP || too_much(a[0] - vm->brk_start)) {
+        return (long)vm->brk;
+    }
+    if (new > old) {
+        struct region r = {.start = old, .end = new, .prot = PROT_READ | PROT_WRITE, .max_prot = PROT_ALL,
+                           .kind = REGION_HEAP};
+        if (!vm_is_free(vm, old, new) || vm_map(vm, &r) != 0) {
+            return (long)vm->brk;
+        }
+    } else if (new < old && vm_unmap(vm, new, old) != 0) {
+        return (long)vm->brk;
+    }
+    vm->brk = a[0];
+    return (long)vm->brk;
+}
+
+long ux_sys_madvise(struct task *t, const uint64_t a[6])
+{
+    va_t start = a[0], end = start + page_up(a[1]);
+    int advice = (int)a[2];
+
+    if (!aligned(start) || end < start) {
+        return -EINVAL;
+    }
+    bool drop = advice == LINUX_MADV_DONTNEED || advice == LINUX_MADV_FREE;
+    if (!drop && !(advice >= LINUX_MADV_NORMAL && advice <= LINUX_MADV_WILLNEED) && advice != LINUX_MADV_HUGEPAGE &&
+        advice != LINUX_MADV_NOHUGEPAGE && advice != LINUX_MADV_DONTDUMP && advice != LINUX_MADV_DODUMP &&
+        advice != LINUX_MADV_COLD) {
+        return -EINVAL;                  // also those that promise something that is not there
+    }
+    if (end == start) {
+        return 0;
+    }
+    va_t checked = end;
+    long e = range_valid(start, end - start) ? protect_check(t->vm, start, &checked, 0) : -ENOMEM;
+    for (struct region *r = vm_find_from(t->vm, start); drop && e == 0 && r != NULL && r->start < end; r = r->next) {
+        if (advice == LINUX_MADV_FREE && (r->is_shared || r->inode != NULL)) {
+            return -EINVAL;
+        }
+        vm_drop_pages(t->vm, r->start > start ? r->start : start, r->end < end ? r->end : end);
+    }
+    return e;
+}
+
+// Files live in memory, and a shared page is the file's own.
+long ux_sys_msync(struct task *t, const uint64_t a[6])
+{
+    const uint64_t known = LINUX_MS_ASYNC | LINUX_MS_SYNC | LINUX_MS_INVALIDATE;
+    uint64_t length = page_up(a[1]);
+
+    if (!aligned(a[0]) || (a[2] & ~known) || (a[2] & LINUX_MS_ASYNC && a[2] & LINUX_MS_SYNC)) {
+        return -EINVAL;
+    }
+    if (length == 0) {
+        return 0;
+    }
+    va_t end = a[0] + length;
+    return range_valid(a[0], length) ? protect_check(t->vm, a[0], &end, 0) : -ENOMEM;
+}
+
+// ---- mremap -----------------------------------------------------------------------------------------------
+
+static long move_region(struct vm *vm, struct region *r, va_t start, uint64_t old_length, uint64_t new_length, va_t to)
+{
+    struct region moved = *r;
+    uint64_t keep = old_length < new_length ? old_length : new_length;
+
+    moved.page += (start - r->start) >> ABI_PAGE_SHIFT;
+    moved.start = to;
+    moved.end = to + new_length;
+    moved.grows_down = false;
+    if (moved.inode != NULL) {
+        inode_get(moved.inode);
+    }
+    if (moved.shared != NULL) {
+        moved.shared->users++;
+    }
+    long e = vm_map(vm, &moved);
+    if (e != 0) {
+        region_release(&moved);
+        return e;
+    }
+    uint64_t from = start >> ABI_PAGE_SHIFT, index = from, *slot;
+    while ((slot = tree_next(&vm->pages, &index, from + (keep >> ABI_PAGE_SHIFT))) != NULL) {
+        uint64_t entry = *slot, *copy = tree_make(&vm->pages, (to >> ABI_PAGE_SHIFT) + index - from);
+        if (copy == NULL) {
+            (void)vm_unmap(vm, to, to + new_length);
+            return -ENOMEM;
+        }
+        // Counted twice until the old range goes; there it must not count as writable by one of two.
+        ak_frame_get(entry & ~(uint64_t)E_BITS);
+        *copy = entry & ~(uint64_t)(E_MAPPED | E_WRITE);
+        vm->resident++;
+        index++;
+    }
+    return vm_unmap(vm, start, start + old_length);
+}
+
+long ux_sys_mremap(struct task *t, const uint64_t a[6])
+{
+    struct vm *vm = t->vm;
+    va_t start = a[0], to = a[4];
+    uint64_t old = page_up(a[1]), new = page_up(a[2]), flags = a[3];
+
+    if ((flags & ~(uint64_t)(LINUX_MREMAP_MAYMOVE | LINUX_MREMAP_FIXED)) || !aligned(start) || new == 0 || old == 0 ||
+        ((flags & LINUX_MREMAP_FIXED) && !(flags & LINUX_MREMAP_MAYMOVE))) {
+        return -EINVAL;
+    }
+    struct region *r = start < VM_END ? vm_find(vm, start) : NULL;
+    if (r == NULL || old > r->end - start || new > VM_END) {
+        return r == NULL || new <= VM_END ? -EFAULT : -ENOMEM;
+    }
+    if (!(flags & LINUX_MREMAP_FIXED)) {
+        if (new <= old) {
+            long e = new < old ? vm_unmap(vm, start + new, start + old) : 0;
+            return e != 0 ? e : (long)start;
+        }
+        if (too_much(new)) {
+            return -ENOMEM;
+        }
+        if (start + old == r->end && new <= VM_END - start && vm_is_free(vm, start + old, start + new)) {
+            vm_extend(vm, r, start + new);
+            return (long)start;
+        }
+        if (!(flags & LINUX_MREMAP_MAYMOVE)) {
+            return -ENOMEM;
+        }
+        to = vm_place(vm, new, ABI_PAGE);
+        if (to == 0) {
+            return -ENOMEM;
+        }
+    } else {
+        if (!range_valid(to, new) || to < VM_LOW || (to < start + old && start < to + new)) {
+            return -EINVAL;
+        }
+        long e = vm_unmap(vm, to, to + new);
+        if (e != 0) {
+            return e;
+        }
+        r = vm_find(vm, start);
+    }
+    long e = move_region(vm, r, start, old, new, to);
+    return e != 0 ? e : (long)to;
+}
+
+// Pages of a file that has become shorter: also private copies beyond its end go, as in Linux.
+void ux_file_truncated(struct inode *i, uint64_t size)
+{
+    uint64_t first = (size + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+
+    for (struct process *p = process_list; p != NULL; p = p->next) {
+        struct vm *vm = p->threads != NULL ? p->threads->vm : NULL;
+        for (struct region *r = vm != NULL ? vm->first : NULL; r != NULL; r = r->next) {
+            uint64_t pages = (r->end - r->start) >> ABI_PAGE_SHIFT, keep = first > r->page ? first - r->page : 0;
+            if (r->inode == i && keep < pages) {
+                vm_drop_pages(vm, r->start + (keep << ABI_PAGE_SHIFT), r->end);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// info.c - what /proc tells about processes.
+#include <base.h>
+
+#include "signal.h"
+#include "vm.h"
+
+static char state_of(const struct process *p)
+{
+    if (p->zombie) {
+        return 'Z';
+    }
+    if (p->stopped) {
+        return 'T';
+    }
+    for (const struct task *t = p->threads; t != NULL; t = t->next_thread) {
+        if (!t->sleeping) {
+            return 'R';
+        }
+    }
+    return 'S';
+}
+
+// The memory of any thread that has not ended.
+static const struct vm *vm_of(const struct process *p)
+{
+    return p->threads != NULL ? p->threads->vm : NULL;
+}
+
+static long clock_ticks(uint64_t ticks)
+{
+    return (long)(ak_ns_from_ticks(ticks) / (1000000000 / LINUX_CLK_TCK));
+}
+
+char ux_task_state(struct task *t)
+{
+    return state_of(t->process);
+}
+
+int ux_task_parent(struct task *t)
+{
+    return t->process->parent != NULL ? t->process->parent->pid : 1;
+}
+
+unsigned ux_task_threads(struct task *t)
+{
+    return t->process->alive;
+}
+
+void ux_task_memory(struct task *t, uint64_t *total_pages, uint64_t *resident_pages)
+{
+    const struct vm *vm = vm_of(t->process);
+
+    *total_pages = vm != NULL ? vm->total : 0;
+    *resident_pages = vm != NULL ? vm->resident : 0;
+}
+
+size_t ux_task_stat(struct task *t, char *buffer, size_t size)
+{
+    const struct process *p = t->process;
+    const struct vm *vm = vm_of(p);
+    uint64_t ignored = 0, caught = 0;
+
+    for (int i = 1; p->threads != NULL && i <= LINUX_SIGNALS; i++) {
+        uint64_t handler = p->threads->sighand->action[i - 1].handler;
+        ignored |= handler == SIG_HANDLER_IGN ? SIG_BIT(i) : 0;
+        caught |= handler > SIG_HANDLER_IGN ? SIG_BIT(i) : 0;
+    }
+    int n = base_format(buffer, size,
+                        "%d (%s) %c %d %d %d 0 -1 0 %lu %lu 0 0 %ld 0 %ld 0 20 0 %u 0 %ld %lu %lu 18446744073709551615 "
+                        "0 0 0 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+                        p->pid, p->leader->comm, state_of(p), p->parent != NULL ? p->parent->pid : 1, p->leader->pgid,
+                        p->leader->session != NULL ? p->leader->session->sid : 0,
+                        (unsigned long)(p->faults_dead + (p->threads != NULL ? p->threads->faults : 0)),
+                        (unsigned long)p->faults_children, clock_ticks(process_cpu(p)), clock_ticks(p->cpu_children),
+                        p->alive, clock_ticks(p->started), (unsigned long)(vm != NULL ? vm->total * ABI_PAGE : 0),
+                        (unsigned long)(vm != NULL ? vm->resident : 0), (unsigned long)p->pending.set,
+                        (unsigned long)p->leader->blocked, (unsigned long)ignored, (unsigned long)caught,
+                        p->exit_signal);
+    return (size_t)n < size ? (size_t)n : size - 1;
+}
+
+size_t ux_task_cmdline(struct task *t, char *buffer, size_t size)
+{
+    const struct process *p = t->process;
+    size_t n = p->command != NULL ? p->command_size : 0;
+
+    n = n < size ? n : size;
+    memcpy(buffer, p->command, n);
+    return n;
+}
+
+// One line of /proc/PID/maps for the first region at or above *at, which is moved behind it.  0: no more.
+size_t ux_task_map_line(struct task *t, uint64_t *at, char *buffer, size_t size)
+{
+    struct vm *vm = (struct vm *)vm_of(t->process);
+    struct region *r = vm != NULL ? vm_find_from(vm, *at) : NULL;
+
+    if (r == NULL) {
+        return 0;
+    }
+    *at = r->end;
+    const char *name = r->kind == REGION_HEAP ? "[heap]" : r->kind == REGION_STACK ? "[stack]" :
+                       r->inode != NULL && r->inode == t->exe && t->exe_path != NULL ? t->exe_path : "";
+    int n = base_format(buffer, size, "%lx-%lx %c%c%c%c %08lx 00:01 %lu %s%s\n", (unsigned long)r->start,
+                        (unsigned long)r->end, r->prot & PROT_READ ? 'r' : '-', r->prot & PROT_WRITE ? 'w' : '-',
+                        r->prot & PROT_EXEC ? 'x' : '-', r->is_shared ? 's' : 'p',
+                        (unsigned long)(r->inode != NULL ? r->page << ABI_PAGE_SHIFT : 0),
+                        (unsigned long)(r->inode != NULL ? inode_number(r->inode) : 0), *name != 0 ? "       " : "",
+                        name);
+    return (size_t)n < size ? (size_t)n : size - 1;
+}

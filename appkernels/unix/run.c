@@ -1,0 +1,246 @@
+// run.c - entering the emulator from a program, and going back.
+//
+// The three handlers run on the program's own thread.  The way back is ux_return(): from ak_returning() on the thread
+// may be written back and started again in ux_resume() at any moment, which does the same once more.  Anything asked
+// of the task sets a bit of `attention` and then interrupts the thread (task_kick), so it is seen here or there.
+#include <base.h>
+#include <sys.h>
+
+#include "calls.h"
+#include "signal.h"
+#include "vm.h"
+
+enum { CALLS = 512 };
+
+static const ux_call with_giant[CALLS] = {
+#define G(number, name) [number] = ux_sys_##name,
+#define N(number, name)
+#define UX(number, name, flags) flags(number, name)
+#include "calls_file.def"
+#include "calls_process.def"
+#undef G
+#undef N
+};
+
+static const ux_call without_giant[CALLS] = {
+#define G(number, name)
+#define N(number, name) [number] = ux_sys_##name,
+#include "calls_file.def"
+#include "calls_process.def"
+#undef UX
+#undef G
+#undef N
+};
+
+// The space that cached the program's pages is gone, or there never was one.
+static void space_reload(struct task *t)
+{
+    for (;;) {
+        giant_lock(t);
+        struct vm *vm = t->vm;
+        err_t e = ERR_OK;
+        if (vm->space == t->thread.space) {            // nobody else has done it
+            if (vm->space != 0) {
+                ak_space_finish(vm->space);            // it writes its place, which the next one shares
+                vm->space = 0;
+            }
+            struct space_desc d = {.rule = TRAP_FORWARD, .cookie = (uint64_t)vm, .place = ak_window_pa(&vm->place)};
+            e = sys_space_load(&d, &vm->space);
+        }
+        if (e != ERR_OK) {
+            vm->space = 0;
+        }
+        t->thread.space = vm->space;
+        giant_unlock();
+        if (e == ERR_OK) {
+            return;
+        }
+        if (e != ERR_AGAIN) {
+            ak_panic("a space cannot be loaded: error %d", e);
+        }
+        ak_pause();
+    }
+}
+
+_Noreturn void ux_return(struct task *t)
+{
+    for (;;) {
+        ak_returning(&t->thread);
+        if ((*(volatile uint32_t *)&t->attention | *(volatile uint32_t *)&t->thread.failed) != 0) {
+            t->thread.state->frame[0].kind = FRAME_TRAP;
+            giant_lock(t);
+            signal_deliver(t);
+            giant_unlock();
+            continue;
+        }
+        t->thread.space = t->vm->space;
+        if (t->thread.space != 0) {
+            (void)ak_resume(&t->thread);               // comes back if it is stale
+        }
+        t->thread.state->frame[0].kind = FRAME_TRAP;
+        space_reload(t);
+    }
+}
+
+void ux_resume(struct ak_thread *thread)
+{
+    ux_return((struct task *)thread);
+}
+
+// ---- calls ------------------------------------------------------------------------------------------------
+
+static const char *const names[CALLS] = {
+#define CALL(number, name) [number] = #name,
+#include "call_names.def"
+#undef CALL
+};
+
+const char *call_name(uint64_t number)
+{
+    return number < CALLS && names[number] != NULL ? names[number] : "?";
+}
+
+// A call that is not there: said once for each number.
+static long unknown_call(uint64_t number)
+{
+    static uint32_t count[CALLS];
+
+    if (number >= CALLS) {
+        return -ENOSYS;
+    }
+    if (__atomic_fetch_add(&count[number], 1, __ATOMIC_RELAXED) == 0) {
+        ak_log("no call %lu (%s)", (unsigned long)number, call_name(number));
+    }
+    return -ENOSYS;
+}
+
+static long slow_call(struct task *t, uint64_t number, const uint64_t a[6])
+{
+    ux_call fn = number < CALLS ? with_giant[number] : NULL;
+
+    if (fn == NULL) {
+        return unknown_call(number);
+    }
+    giant_lock(t);
+    t->call = number;
+    long r = fn(t, a);
+    if (r == -ERESTARTSYS || r == -ERESTARTNOHAND) {
+        t->restart = r == -ERESTARTSYS ? RESTART_CALL : RESTART_NOHAND;
+    }
+    giant_unlock();
+    return r;
+}
+
+_Noreturn void ux_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    struct task *t = (struct task *)cookie;
+    struct frame *f = &s->frame[0];
+    uint64_t number = f->rax;
+    uint64_t a[6] = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9};
+
+    (void)depth;
+    ux_call fast = number < CALLS ? without_giant[number] : NULL;
+    f->rax = (uint64_t)(fast != NULL ? fast(t, a) : slow_call(t, number, a));
+    ux_return(t);
+}
+
+// ---- faults and exceptions --------------------------------------------------------------------------------
+
+static void refuse_fault(struct task *t, int e, uint64_t address)
+{
+    switch (e) {
+    case -EFAULT:
+        signal_force(t, SIGSEGV, SEGV_MAPERR, address);
+        break;
+    case -EACCES:
+        signal_force(t, SIGSEGV, SEGV_ACCERR, address);
+        break;
+    case -EIO:
+        signal_force(t, SIGBUS, BUS_ADRERR, address);
+        break;
+    default:
+        ak_log("out of memory: process %d (%s) is killed", t->tgid, t->comm);
+        process_exit(t->process, SIGKILL);
+        break;
+    }
+}
+
+// The page is there: load it and go on.  While others use the same memory, it must not be taken away in between.
+static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t access)
+{
+    pa_t frame = entry & ~(uint64_t)E_BITS;
+    uint64_t flags = vm_map_flags(entry, access);
+
+    if (t->vm->space == 0 || t->attention != 0) {
+        giant_unlock();
+        return;
+    }
+    if (t->vm->users > 1) {
+        err_t e = sys_mapping_load(t->vm->space, va, frame, flags);
+        giant_unlock();
+        if (e == ERR_AGAIN) {
+            ak_pause();
+        }
+        return;
+    }
+    giant_unlock();
+    t->thread.space = t->vm->space;
+    ak_returning(&t->thread);
+    if (*(volatile uint32_t *)&t->attention == 0) {
+        err_t e = ak_map_and_resume(&t->thread, va, frame, flags);
+        t->thread.state->frame[0].kind = FRAME_FAULT;
+        if (e == ERR_AGAIN) {
+            ak_pause();
+        }
+    }
+}
+
+_Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    struct task *t = (struct task *)cookie;
+    struct frame *f = &s->frame[depth];
+    uint32_t access = f->error & FAULT_WRITE ? E_WRITE : f->error & FAULT_EXEC ? E_EXEC : E_READ;
+    uint64_t entry = 0;
+
+    if (depth != 0) {
+        ak_panic("fault at %lx, address %lx, depth %u", (unsigned long)f->rip, (unsigned long)f->addr, depth);
+    }
+    giant_lock(t);
+    t->faults++;
+    int e = vm_page(t->vm, f->addr, access, &entry);
+    if (e != 0) {
+        refuse_fault(t, e, f->addr);
+        giant_unlock();
+        ux_return(t);
+    }
+    *tree_find(&t->vm->pages, f->addr >> ABI_PAGE_SHIFT) |= E_MAPPED;
+    vm_around(t->vm, f->addr, access);
+    map_and_return(t, f->addr & ~(va_t)(ABI_PAGE - 1), entry, access);
+    ux_return(t);
+}
+
+static const struct {
+    uint8_t signal, code;                // code 0: SI_KERNEL
+} exceptions[32] = {
+    [0] = {SIGFPE, FPE_INTDIV}, [1] = {SIGTRAP, TRAP_TRACE}, [3] = {SIGTRAP, 0}, [6] = {SIGILL, ILL_ILLOPN},
+    [11] = {SIGBUS, 0}, [12] = {SIGBUS, 0}, [13] = {SIGSEGV, 0}, [16] = {SIGFPE, FPE_FLTINV},
+    [17] = {SIGBUS, BUS_ADRALN}, [19] = {SIGFPE, FPE_FLTINV},
+};
+
+_Noreturn void ux_exception(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    struct task *t = (struct task *)cookie;
+    const struct frame *f = &s->frame[depth];
+    uint32_t vector = f->vector & 31;
+    int signal = exceptions[vector].signal != 0 ? exceptions[vector].signal : SIGSEGV;
+    int code = exceptions[vector].code != 0 ? exceptions[vector].code : SI_KERNEL;
+    bool at_instruction = vector == 0 || vector == 6 || vector == 16 || vector == 19;
+
+    if (depth != 0) {
+        ak_panic("exception %u at %lx, depth %u", f->vector, (unsigned long)f->rip, depth);
+    }
+    giant_lock(t);
+    signal_force(t, signal, code, at_instruction ? f->rip : 0);
+    giant_unlock();
+    ux_return(t);
+}

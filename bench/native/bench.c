@@ -1,0 +1,105 @@
+// bench.c - an application kernel that measures the supervisor: start, results, end.
+//
+// It boots as the first kernel (`quoin run --first bench`), since only that one may load kernels, and powers the
+// machine off when done.
+#include "bench.h"
+
+uint64_t bench_sample[SAMPLES];
+
+uint64_t bench_median(unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        uint64_t v = bench_sample[i];
+        unsigned k = i;
+        for (; k > 0 && bench_sample[k - 1] > v; k--) {
+            bench_sample[k] = bench_sample[k - 1];
+        }
+        bench_sample[k] = v;
+    }
+    return bench_sample[n / 2];
+}
+
+static void print(const char *text, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        uint64_t taken = 0;
+        if (sys_console_write(0, text + done, length - done, &taken) != ERR_OK) {
+            return;
+        }
+        done += taken;
+        if (taken == 0) {
+            (void)sys_wait(ak_now() + ak_ticks_from_ns(1000000));
+        }
+    }
+}
+
+void bench_line(const char *name, uint64_t count)
+{
+    char line[128];
+    int n = base_format(line, sizeof(line), "bench %s %lu\n", name, (unsigned long)count);
+    print(line, (size_t)n);
+}
+
+void bench_events(const char *name, unsigned operations)
+{
+    static struct cpu_stats before;
+    struct cpu_stats now = *(const struct cpu_stats *)ak_window(ak_info->system + 2 * ABI_PAGE);
+    const struct {
+        const char *kind;
+        uint64_t count;
+    } kinds[] = {
+        {"forwarded", now.traps + now.faults + now.exceptions - before.traps - before.faults - before.exceptions},
+        {"resumes", now.resumes - before.resumes},
+        {"switches", now.switches - before.switches},
+        {"interrupts", now.interrupts - before.interrupts},
+        {"ipis", now.ipis - before.ipis},
+    };
+
+    for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        char line[128];
+        uint64_t hundredths = (kinds[i].count * 100 + operations / 2) / operations;
+        int n = base_format(line, sizeof(line), "events %s %s %lu\n", name, kinds[i].kind, (unsigned long)hundredths);
+        print(line, (size_t)n);
+    }
+    before = now;
+}
+
+void bench_check(err_t e, const char *what)
+{
+    char line[128];
+
+    if (e == ERR_OK) {
+        return;
+    }
+    int n = base_format(line, sizeof(line), "failed: %s: error %d\n", what, (int)e);
+    print(line, (size_t)n);
+    (void)sys_power_off(1);
+    ak_panic("%s: error %d", what, (int)e);
+}
+
+pa_t bench_frame(void)
+{
+    pa_t frame = ak_frame_alloc();
+    bench_check(frame != 0 ? ERR_OK : ERR_LIMIT, "frames");
+    memset(ak_window(frame), 0, ABI_PAGE);
+    return frame;
+}
+
+uint64_t bench_empty(void)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t start = ak_now();
+        bench_sample[i] = ak_now() - start;
+    }
+    return bench_median(32);
+}
+
+int ak_main(const struct kernel_info *info)
+{
+    bench_check(sys_listen(info->thread), "listen");
+    programs_run();
+    caches_run();
+    print("done\n", 5);
+    (void)sys_power_off(0);
+    return 0;
+}

@@ -1,0 +1,210 @@
+// caches.c - what it costs to load and unload mappings, threads, spaces and kernels; Table 2 of the Cache Kernel.
+//
+// "With writeback" is a load into a full cache: another object is written back for it.  An object loaded less than
+// a slice ago is no victim, so the cache is filled first and then a slice is let pass.
+#include "bench.h"
+
+enum { MANY = 64, VA = 0x20000000, QUIET = 1 };   // QUIET: a priority at which nothing runs while we measure
+
+static uint64_t empty;
+
+#define MEASURE(i, operation, what)                   \
+    do {                                              \
+        uint64_t start_ = ak_now();                   \
+        err_t e_ = (operation);                       \
+        bench_sample[i] = ak_now() - start_ - empty;  \
+        bench_check(e_, what);                        \
+    } while (0)
+
+static void slice_pass(void)
+{
+    (void)sys_wait(ak_now() + 2 * ak_system->slice);
+}
+
+// Load `operation`s until the cache is full; the ones after that are measured.
+static void mappings(void)
+{
+    struct space_desc desc = {.rule = TRAP_FORWARD, .place = bench_frame()};
+    struct map_entry entry[MAP_BATCH];
+    oid_t space;
+    pa_t frame[MANY + 1];
+    uint64_t count = 0, one, all;
+
+    bench_check(sys_space_load(&desc, &space), "space");
+    for (unsigned i = 0; i <= MANY; i++) {
+        frame[i] = bench_frame();
+    }
+    bench_check(sys_mapping_load(space, VA, frame[0], MAP_READ | MAP_WRITE), "mapping");   // page tables are there
+    for (unsigned i = 0; i < MANY; i++) {
+        MEASURE(i, sys_mapping_load(space, VA + (i + 1) * ABI_PAGE, frame[i + 1], MAP_READ | MAP_WRITE), "mapping");
+    }
+    bench_line("mapping_load", bench_median(MANY));
+    for (unsigned i = 0; i < MANY; i++) {
+        MEASURE(i, sys_mapping_unload(space, VA + (i + 1) * ABI_PAGE, ABI_PAGE, &count), "mapping unload");
+    }
+    bench_line("mapping_unload", bench_median(MANY));
+
+    for (unsigned round = 0; round < 32; round++) {
+        for (unsigned i = 0; i < MAP_BATCH; i++) {
+            entry[i] = (struct map_entry){VA + (i + 1) * ABI_PAGE, frame[i + 1], MAP_READ | MAP_WRITE};
+        }
+        uint64_t t0 = ak_now();
+        err_t e = sys_mapping_load_batch(space, entry, 1, &count);
+        one = ak_now() - t0;
+        bench_check(e, "batch");
+        bench_check(sys_mapping_unload(space, VA + ABI_PAGE, ABI_PAGE, &count), "unload");
+        t0 = ak_now();
+        e = sys_mapping_load_batch(space, entry, MAP_BATCH, &count);
+        all = ak_now() - t0;
+        bench_check(e == ERR_OK && count == MAP_BATCH ? ERR_OK : ERR_INVAL, "batch");
+        bench_sample[round] = (all - one) / (MAP_BATCH - 1);
+        t0 = ak_now();
+        bench_check(sys_mapping_unload(space, VA + ABI_PAGE, MAP_BATCH * ABI_PAGE, &count), "unload range");
+        bench_sample[32 + round] = (ak_now() - t0 - empty) / MAP_BATCH;
+    }
+    uint64_t range[32];
+    memcpy(range, bench_sample + 32, sizeof(range));
+    bench_line("mapping_load_further", bench_median(32));
+    memcpy(bench_sample, range, sizeof(range));
+    bench_line("mapping_unload_further", bench_median(32));
+    bench_check(sys_space_unload(space), "space unload");
+    for (unsigned i = 0; i <= MANY; i++) {
+        ak_frame_put(frame[i]);
+    }
+    ak_frame_put(desc.place);
+}
+
+static void spaces(void)
+{
+    pa_t places = bench_frame();
+    oid_t id[64];
+    unsigned n = ak_stats->free_spaces < 60 ? ak_stats->free_spaces : 60;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct space_desc d = {.rule = TRAP_FORWARD, .place = places + i % 64 * sizeof(struct place)};
+        MEASURE(i, sys_space_load(&d, &id[i]), "space load");
+    }
+    bench_line("space_load", bench_median(n));
+    for (unsigned i = 0; i < n; i++) {
+        MEASURE(i, sys_space_unload(id[i]), "space unload");
+    }
+    bench_line("space_unload", bench_median(n));
+    // Full, then each load replaces one.
+    oid_t ignore;
+    while (ak_stats->free_spaces > 0) {
+        struct space_desc d = {.rule = TRAP_FORWARD, .place = places};
+        bench_check(sys_space_load(&d, &ignore), "space fill");
+    }
+    slice_pass();
+    for (unsigned i = 0; i < 32; i++) {
+        struct space_desc d = {.rule = TRAP_FORWARD, .place = places};
+        MEASURE(i, sys_space_load(&d, &ignore), "space load with writeback");
+    }
+    bench_line("space_load_writeback", bench_median(32));
+}
+
+static void threads(void)
+{
+    struct space_desc space_desc = {.rule = TRAP_FORWARD, .place = bench_frame()};
+    struct thread_desc d = {.priority = QUIET, .affinity = 1};
+    pa_t state[256];
+    oid_t id[256], ignore;
+    unsigned n = ak_stats->free_threads < 256 ? ak_stats->free_threads : 256;
+
+    slice_pass();
+    bench_check(sys_space_load(&space_desc, &d.space), "space");
+    d.xstack = (va_t)ak_window(bench_frame()) + ABI_PAGE;
+    for (unsigned i = 0; i < 256; i++) {
+        state[i] = bench_frame();
+        struct thread_state *s = ak_window(state[i]);
+        s->frame[0].rip = 0x400000;
+        s->frame[0].rflags = 0x202;
+    }
+    n = n < 128 ? n : 128;
+    for (unsigned i = 0; i < n; i++) {
+        d.state = state[i];
+        d.state_va = (va_t)ak_window(state[i]);
+        MEASURE(i, sys_thread_load(&d, &id[i]), "thread load");
+    }
+    bench_line("thread_load", bench_median(n));
+    for (unsigned i = 0; i < n; i++) {
+        MEASURE(i, sys_thread_unload(id[i], 0), "thread unload");
+    }
+    bench_line("thread_unload", bench_median(n));
+    unsigned used = 0;
+    while (ak_stats->free_threads > 0 && used < 256) {
+        d.state = state[used];
+        d.state_va = (va_t)ak_window(state[used++]);
+        bench_check(sys_thread_load(&d, &ignore), "thread fill");
+    }
+    // While a slice passes they would run: at an address where nothing is, and end.  So spin instead of waiting.
+    for (uint64_t until = ak_now() + 2 * ak_system->slice; ak_now() < until;) {
+        __asm__ volatile("pause");
+    }
+    // A victim's state page is free again for the next one.
+    unsigned measured = 0;
+    for (unsigned k = 0; k < used && measured < 32; k++) {
+        unsigned free = 0;
+        while (free < used && ((struct thread_state *)ak_window(state[free]))->loaded) {
+            free++;
+        }
+        d.state = free < used ? state[free] : bench_frame();
+        d.state_va = (va_t)ak_window(d.state);
+        ((struct thread_state *)ak_window(d.state))->depth = 0;
+        MEASURE(measured++, sys_thread_load(&d, &ignore), "thread load with writeback");
+    }
+    bench_line("thread_load_writeback", bench_median(measured));
+    bench_check(sys_space_unload(d.space), "space unload");
+}
+
+static void kernels(void)
+{
+    enum { MOST = 15 };
+    static uint8_t code[64];
+    pa_t channel[MOST], places = bench_frame();
+    oid_t kernel[MOST];
+    unsigned n = ak_stats->free_kernels < MOST ? ak_stats->free_kernels : MOST;
+
+    for (unsigned i = 0; i < n; i++) {
+        channel[i] = bench_frame();
+        struct space_desc s = {.rule = TRAP_NATIVE, .place = places + 2 * i * sizeof(struct place)};
+        struct kernel_desc d = {.trap = (va_t)code, .fault = (va_t)code, .exception = (va_t)code, .channel = channel[i],
+                                .place = places + (2 * i + 1) * sizeof(struct place)};
+        bench_check(sys_space_load(&s, &d.space), "kernel's space");
+        MEASURE(i, sys_kernel_load(&d, &kernel[i]), "kernel load");
+    }
+    bench_line("kernel_load", bench_median(n));
+    for (unsigned i = 0; i < n; i++) {
+        MEASURE(i, sys_kernel_unload(kernel[i]), "kernel unload");
+    }
+    bench_line("kernel_unload", bench_median(n));
+    for (unsigned i = 0; i < MOST; i++) {
+        channel[i] = bench_frame();
+    }
+    pa_t more = bench_frame();
+    unsigned loaded = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        struct space_desc s = {.rule = TRAP_NATIVE, .place = more + 2 * i * sizeof(struct place)};
+        struct kernel_desc d = {.trap = (va_t)code, .fault = (va_t)code, .exception = (va_t)code,
+                                .channel = channel[i % MOST], .place = more + (2 * i + 1) * sizeof(struct place)};
+        bench_check(sys_space_load(&s, &d.space), "kernel's space");
+        if (ak_stats->free_kernels > 0) {
+            oid_t ignore;
+            bench_check(sys_kernel_load(&d, &ignore), "kernel fill");
+            continue;
+        }
+        slice_pass();
+        oid_t ignore;
+        MEASURE(loaded++, sys_kernel_load(&d, &ignore), "kernel load with writeback");
+    }
+    bench_line("kernel_load_writeback", loaded > 0 ? bench_median(loaded) : 0);
+}
+
+void caches_run(void)
+{
+    empty = bench_empty();
+    mappings();
+    threads();
+    kernels();
+    spaces();
+}

@@ -1,0 +1,168 @@
+// programs.c - measurements from inside a program: trap, fault, switch between spaces, signal and wait.
+//
+// The kernel's handlers do the least that the mechanism allows: the numbers are the supervisor's.
+#include "bench.h"
+
+extern const char programs_begin[], programs_end[];
+extern const char program_empty[], program_trap[], program_fault[], program_yield[], program_yield_partner[],
+    program_signal[], program_signal_partner[];
+
+enum { TEXT = 0x400000, DATA = 0x800000, PARTNER_WORD = 2 * ABI_PAGE - 8, FRESH = 0x10000000, PRIORITY = 4 };
+
+struct program {
+    oid_t space, thread;
+    pa_t  data[2], state, stack, place;
+};
+
+static pa_t text, fresh[SAMPLES];
+static oid_t running_space;                      // of the program that is measured
+
+_Noreturn void bench_trap(struct thread_state *s, uint64_t cookie, unsigned depth);
+_Noreturn void bench_fault(struct thread_state *s, uint64_t cookie, unsigned depth);
+_Noreturn void bench_exception(struct thread_state *s, uint64_t cookie, unsigned depth);
+AK_NOTE(bench_trap, bench_fault, bench_exception);
+
+static _Noreturn void end(uint64_t value)
+{
+    for (;;) {
+        (void)sys_thread_unload(0, value);
+    }
+}
+
+void bench_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    (void)cookie;
+    if (s->frame[depth].rax == 0) {
+        (void)sys_resume(running_space);
+    }
+    end(0);
+}
+
+void bench_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    uint64_t page = (s->frame[depth].addr - FRESH) / ABI_PAGE;
+
+    (void)cookie;
+    if (page < SAMPLES) {
+        (void)sys_mapping_load_and_resume(running_space, FRESH + page * ABI_PAGE, fresh[page], MAP_READ | MAP_WRITE);
+    }
+    end(2);
+}
+
+void bench_exception(struct thread_state *s, uint64_t cookie, unsigned depth)
+{
+    (void)cookie;
+    ak_log("program failed: exception %u at 0x%lx", s->frame[depth].vector, (unsigned long)s->frame[depth].rip);
+    end(3);
+}
+
+static void program_load(struct program *p, const char *code, uint32_t rule)
+{
+    struct thread_state *s;
+
+    *p = (struct program){.data = {bench_frame(), bench_frame()}, .state = bench_frame(), .stack = bench_frame(),
+                          .place = bench_frame()};
+    struct space_desc space = {.rule = rule, .place = p->place};
+    bench_check(sys_space_load(&space, &p->space), "space");
+    bench_check(sys_mapping_load(p->space, TEXT, text, MAP_READ | MAP_EXEC), "text");
+    for (unsigned i = 0; i < 2; i++) {
+        bench_check(sys_mapping_load(p->space, DATA + i * ABI_PAGE, p->data[i], MAP_READ | MAP_WRITE), "data");
+    }
+    s = ak_window(p->state);
+    s->frame[0].rip = TEXT + (va_t)(code - programs_begin);
+    s->frame[0].rflags = 0x202;
+    s->frame[0].r15 = SAMPLES;
+}
+
+static void program_start(struct program *p)
+{
+    struct thread_desc d = {.space = p->space, .priority = PRIORITY, .state = p->state, .affinity = 1,
+                            .state_va = (va_t)ak_window(p->state), .xstack = (va_t)ak_window(p->stack) + ABI_PAGE};
+    bench_check(sys_thread_load(&d, &p->thread), "thread");
+}
+
+static void partner_set(struct program *p, oid_t partner)
+{
+    *(oid_t *)((char *)ak_window(p->data[1]) + PARTNER_WORD - ABI_PAGE) = partner;
+}
+
+// Wait until it has unloaded itself; its samples then are bench_sample.
+static void program_wait(struct program *p)
+{
+    const struct thread_state *s = ak_window(p->state);
+
+    while (__atomic_load_n(&s->loaded, __ATOMIC_ACQUIRE) != 0) {
+        (void)sys_wait(0);
+    }
+    bench_check(s->reason == REASON_EXITED && s->value == 0 ? ERR_OK : ERR_BADSTATE, "program");
+    memcpy(bench_sample, ak_window(p->data[0]), sizeof(bench_sample));
+}
+
+static void program_unload(struct program *p)
+{
+    const pa_t frame[] = {p->data[0], p->data[1], p->state, p->stack, p->place};
+
+    bench_check(sys_space_unload(p->space), "space unload");
+    for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
+        ak_frame_put(frame[i]);
+    }
+}
+
+static uint64_t alone(const char *code)
+{
+    struct program p;
+
+    program_load(&p, code, TRAP_FORWARD);
+    running_space = p.space;
+    program_start(&p);
+    program_wait(&p);
+    program_unload(&p);
+    return bench_median(SAMPLES);
+}
+
+// Two threads in spaces of their own, on one processor.  The partner never ends: it is unloaded.
+static uint64_t together(const char *code, const char *partner_code)
+{
+    struct program p, partner;
+
+    program_load(&p, code, TRAP_NATIVE);
+    program_load(&partner, partner_code, TRAP_NATIVE);
+    program_start(&partner);
+    partner_set(&p, partner.thread);
+    program_start(&p);
+    partner_set(&partner, p.thread);
+    program_wait(&p);
+    (void)sys_thread_unload(partner.thread, 0);
+    program_unload(&p);
+    program_unload(&partner);
+    return bench_median(SAMPLES);
+}
+
+void programs_run(void)
+{
+    text = bench_frame();
+    memcpy(ak_window(text), programs_begin, (size_t)(programs_end - programs_begin));
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        fresh[i] = bench_frame();
+    }
+    uint64_t empty = alone(program_empty), count;
+    bench_events(NULL, 1);
+    count = alone(program_trap) - empty;
+    bench_events("null_trap", SAMPLES);
+    bench_line("null_trap", count);
+    bench_events(NULL, 1);
+    count = alone(program_fault) - empty;
+    bench_events("forwarded_fault", SAMPLES);
+    bench_line("forwarded_fault", count);
+    bench_events(NULL, 1);
+    count = together(program_yield, program_yield_partner) - empty;
+    bench_events("switch_yield", 2 * SAMPLES);
+    bench_line("switch_yield", count / 2);
+    bench_events(NULL, 1);
+    count = together(program_signal, program_signal_partner) - empty;
+    bench_events("signal_round_trip", SAMPLES);
+    bench_line("signal_round_trip", count);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        ak_frame_put(fresh[i]);
+    }
+}

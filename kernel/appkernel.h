@@ -1,0 +1,50 @@
+// appkernel.h - kernel objects: an application kernel, its handlers, its rights and its quotas.
+//
+// Loaded, changed and unloaded only by the first kernel.  A kernel depends on its own space, and that
+// space is unloaded with it.  Cache Kernel, 2.4 and 4.3.
+// Fields: I immutable while loaded  l instance lock
+#pragma once
+#include <abi/errors.h>
+#include <abi/object.h>
+
+#include "handle.h"
+
+struct cpu;
+struct space;
+
+struct appkernel {
+    struct object    o;                      // first
+    struct space    *space;                  // I  its own
+    pa_t             root;                   // I  of its own space
+    va_t             trap, fault, exception; // I
+    uint64_t         cookie;                 // I
+    struct place    *place;                  // I  owner's memory
+    pa_t             place_pa;               // I
+    struct channel  *channel;                // I  its memory
+    pa_t             channel_pa;             // I
+    uint32_t         channel_head;           // l
+    uint8_t         *frame_states;           // I  its memory
+    pa_t             frame_states_pa;        // I
+    uint64_t         first_frame, frame_count; // I
+    struct kernel_limits limits;             // l
+    uint32_t         locked_spaces, locked_threads, locked_mappings;   // l  in use
+    oid_t            listener;               // l  thread to signal, may be stale
+    bool             console;                // I
+    uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at
+    uint64_t         grant_key;              // l  which grant that is
+    uint8_t          share[ABI_MAX_CPUS];    // l
+    uint8_t         *rights;                 // l  2 bits for each page group
+};
+
+// Load for the first kernel.
+err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id);
+// Set a fresh kernel object up, without rights.  d has been checked.
+void  appkernel_fill(struct instance *in, struct appkernel *k, const struct kernel_desc *d, struct space *space);
+// One bounded step of an unload; true when the slot is free.
+bool  appkernel_unload_step(struct cpu *cpu, struct appkernel *k);
+// Set rights on page groups, unloading what they no longer cover, step by step (ERR_RESTART).
+err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint32_t access);
+// May these limits be set?  Lock quotas of all kernels together stay below the number of slots.
+bool  appkernel_limits_ok(struct instance *in, const struct appkernel *k, const struct kernel_limits *l);
+// A lock counts only while everything the object depends on is locked.
+bool  appkernel_pinned(const struct appkernel *k);

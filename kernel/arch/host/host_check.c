@@ -1,0 +1,218 @@
+// host_check.c - every invariant of an instance, recomputed from scratch.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "pmap.h"
+#include "rights.h"
+#include "table.h"
+
+#define CHECK(x)                                                                                             \
+    do {                                                                                                     \
+        if (!(x)) {                                                                                          \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #x);                                  \
+            abort();                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+struct count {
+    uint32_t spaces, threads, mappings;
+};
+
+static void check_records(struct instance *in, struct count *by_loader)
+{
+    uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0;
+
+    for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
+        struct record *r = &in->records[i];
+        if (r->type == RECORD_FREE) {
+            *(i < in->nrecords ? &free_records : &free_locked) += 1;
+            continue;
+        }
+        used++;
+        CHECK(r->locked == (i >= in->nrecords));
+        struct space *s = space_at(in, (uint32_t)r->space);
+        struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
+        CHECK(s->o.state != OBJECT_FREE && k->o.state != OBJECT_FREE);
+        struct leaf leaf;
+        CHECK(table_find(in, s, (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, &leaf));
+        CHECK(arch_pte_present(*leaf.pte) && arch_pte_pa(*leaf.pte) == (pa_t)r->pfn << ABI_PAGE_SHIFT);
+        CHECK(arch_pte_locked(*leaf.pte) == r->locked && leaf.level == r->large);
+        bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
+        CHECK(!(write && (arch_pte_access(*leaf.pte) & MAP_EXEC)));
+        CHECK(rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, r->large ? ABI_LARGE : ABI_PAGE,
+                           write ? GROUP_WRITE : GROUP_READ) ||
+              k->grant_key != 0);
+        CHECK(pmap_find(in, r->pfn, (uint32_t)r->space, r->vpn) == r);
+        by_loader[r->loader].mappings += r->locked;
+    }
+    for (uint32_t i = 0; i <= in->bucket_mask; i++) {
+        for (uint32_t link = in->buckets[i]; link != 0; link = (uint32_t)in->records[link - 1].link) {
+            reached++;
+            CHECK(reached <= used);
+        }
+    }
+    CHECK(reached == used);
+    CHECK(free_records == in->stats->free_mappings && free_locked == in->stats->free_locked_mappings);
+}
+
+// Count the entries of every table again.
+static void check_tables(struct instance *in)
+{
+    uint32_t free = 0, leaves = 0, records = 0;
+
+    for (uint32_t i = 0; i < in->ntables; i++) {
+        struct table *t = &in->tables[i];
+        pte_t *e = arch_phys(in->table_base + (pa_t)i * ABI_PAGE);
+        uint32_t used = 0, locked = 0;
+        for (unsigned j = 0; j < PT_ENTRIES; j++) {
+            if (!arch_pte_present(e[j])) {
+                CHECK(e[j] == 0);
+                continue;
+            }
+            used++;
+            if (t->level == 0 || (t->level == 1 && arch_pte_large(e[j]))) {
+                leaves++;
+                locked += arch_pte_locked(e[j]);
+            }
+        }
+        free += t->space == NULL;
+        CHECK(t->space == NULL ? used == 0 : used == t->used && used > 0 && locked == t->locked);
+        CHECK(t->space == NULL || t->space->o.state != OBJECT_FREE);
+    }
+    for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
+        records += in->records[i].type != RECORD_FREE;
+    }
+    CHECK(free == in->stats->free_tables && leaves == records);
+}
+
+static void check_cache(struct cache *c)
+{
+    uint32_t free = 0;
+
+    for (uint32_t i = 0; i < c->size; i++) {
+        struct object *o = cache_at(c, i);
+        free += o->state == OBJECT_FREE;
+        CHECK((o->state == OBJECT_LOADED) == (o->id != 0));
+        CHECK(o->slot == i);
+    }
+    CHECK(free == c->free);
+}
+
+static bool on_list(struct list *l, struct list *node)
+{
+    for (struct list *n = l->next; n != l; n = n->next) {
+        if (n == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_threads(struct instance *in, struct count *by_owner)
+{
+    uint32_t ready = 0, running = 0;
+
+    for (uint32_t i = 0; i < in->threads.size; i++) {
+        struct thread *t = thread_at(in, i);
+        if (t->o.state == OBJECT_FREE) {
+            continue;
+        }
+        struct cpu *c = &in->cpu[t->cpu];
+        by_owner[t->owner->o.slot].threads += t->o.lock != 0;
+        CHECK(t->kern->o.state != OBJECT_FREE && t->owner->o.state != OBJECT_FREE);
+        CHECK(t->depth <= ABI_MAX_DEPTH && (t->depth > 0 || t->space != NULL));
+        CHECK(t->space == NULL || t->space->o.state != OBJECT_FREE);
+        CHECK(t->timed == on_list(&c->waiting, &t->timer));
+        if (t->status == THREAD_READY) {
+            ready++;
+            CHECK(on_list(&c->ready[t->priority], &t->queue));
+        } else if (t->status == THREAD_RUNNING) {
+            running++;
+            CHECK(c->thread == t && c->frame == &t->state->frame[t->depth]);
+            CHECK(c->root == (t->depth > 0 ? t->kern->root : t->space->root));
+        }
+    }
+    for (uint32_t i = 0; i < in->cpus; i++) {
+        struct cpu *c = &in->cpu[i];
+        uint32_t mask = 0;
+        for (unsigned p = 0; p < ABI_PRIORITIES; p++) {
+            mask |= list_empty(&c->ready[p]) ? 0 : 1u << p;
+        }
+        CHECK(mask == c->ready_mask);
+        ready -= c->ready_count;
+        running -= c->thread != NULL;
+        CHECK(c->thread != NULL || (c->frame == NULL && c->root == 0));
+        // Work conserving: none idles while a thread that may run there is ready, unless it has been told.
+        if (c->thread == NULL && host.cpu[i].started && !host.cpu[i].ipi) {
+            for (uint32_t j = 0; j < in->cpus; j++) {
+                for (unsigned p = 0; p < ABI_PRIORITIES; p++) {
+                    struct list *l = &in->cpu[j].ready[p];
+                    for (struct list *n = l->next; n != l; n = n->next) {
+                        CHECK(!(list_entry(n, struct thread, queue)->affinity >> i & 1) || host.cpu[j].ipi ||
+                              in->cpu[j].resched);
+                    }
+                }
+            }
+        }
+    }
+    CHECK(ready == 0 && running == 0);
+}
+
+// No TLB allows what the tables do not.
+static void check_tlbs(void)
+{
+    for (uint32_t i = 0; i < host.cpus; i++) {
+        struct host_cpu *h = &host.cpu[i];
+        for (unsigned j = 0; h->cpu != NULL && j < HOST_TLB; j++) {
+            struct host_tlb *t = &h->tlb[j];
+            if (!t->valid) {
+                continue;
+            }
+            pa_t table = h->cpu->root;
+            pte_t e = 0;
+            CHECK(table != 0);
+            for (int level = PT_ROOT; level >= 0; level--) {
+                e = ((pte_t *)arch_phys(table))[t->va >> (12 + 9 * level) & 511];
+                CHECK(arch_pte_present(e));
+                if (level == 1 && arch_pte_large(e)) {
+                    break;
+                }
+                table = arch_pte_pa(e);
+            }
+            CHECK(arch_pte_pa(e) == arch_pte_pa(t->pte));
+            CHECK((arch_pte_access(t->pte) & ~arch_pte_access(e)) == 0);
+        }
+    }
+}
+
+void host_check(void)
+{
+    struct instance *in = host_instance();
+    struct count by_kernel[256];
+
+    memset(by_kernel, 0, sizeof(by_kernel));
+    CHECK(in->lock.next == in->lock.serving);
+    check_cache(&in->kernels);
+    check_cache(&in->spaces);
+    check_cache(&in->threads);
+    check_records(in, by_kernel);
+    check_tables(in);
+    check_threads(in, by_kernel);
+    check_tlbs();
+    for (uint32_t i = 0; i < in->spaces.size; i++) {
+        struct space *s = space_at(in, i);
+        if (s->o.state != OBJECT_FREE) {
+            by_kernel[s->owner->o.slot].spaces += s->o.lock != 0;
+        }
+    }
+    for (uint32_t i = 0; i < in->kernels.size; i++) {
+        struct appkernel *k = kernel_at(in, i);
+        if (k->o.state != OBJECT_FREE) {
+            CHECK(k->locked_mappings == by_kernel[i].mappings);
+            CHECK(k->locked_threads == by_kernel[i].threads);
+            CHECK(k->locked_spaces == by_kernel[i].spaces);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+// atomic.h - the few atomic operations the supervisor needs; the order is in the name.
+#pragma once
+
+#define load_relaxed(p)       __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_acquire(p)       __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store_relaxed(p, v)   __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v)   __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+#define fetch_or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
+#define fetch_and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
+#define fetch_add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define compare_exchange(p, old, v) \
+    __atomic_compare_exchange_n(p, old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define fence_full()          __atomic_thread_fence(__ATOMIC_SEQ_CST)

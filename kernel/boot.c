@@ -1,0 +1,90 @@
+// boot.c - from the machine's first call to the first kernel's first instruction.
+#include "boot.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "base.h"
+#include "bootmem.h"
+#include "instance.h"
+#include "instance_boot.h"
+#include "kprint.h"
+#include "rights.h"
+#include "sched.h"
+
+// The archive gets 2-MiB units of its own, so that rights on it show nothing else.
+static pa_t archive_move(struct bootmem *m, const struct boot_info *info)
+{
+    uint64_t size = (info->archive_length + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
+    pa_t to = size == 0 ? 0 : bootmem_take(m, size, ABI_LARGE);
+
+    if (to == 0) {
+        kprint("boot refused: no boot archive, or no memory for its %lu bytes\n",
+               (unsigned long)info->archive_length);
+        arch_power_off(125);
+    }
+    memcpy(arch_phys(to), arch_phys(info->archive), info->archive_length);
+    memset((char *)arch_phys(to) + info->archive_length, 0, size - info->archive_length);
+    return to;
+}
+
+static void info_fill(struct instance *in, const struct boot_info *info)
+{
+    struct system_info *s = in->info;
+
+    s->version = 1;
+    s->cpus = info->cpus;
+    s->clusters = info->clusters;
+    s->kernels = in->kernels.size;
+    s->spaces = in->spaces.size;
+    s->threads = in->threads.size;
+    s->mappings = in->nrecords;
+    s->tables = in->ntables;
+    s->locked_mappings = in->nlocked;
+    s->tsc_hz = arch_tsc_hz();
+    s->wall_ns = arch_wall_base_ns();
+    s->slice = in->slice;
+    s->system = in->system;
+    memcpy(s->cluster_of, info->cluster_of, sizeof(s->cluster_of));
+    memcpy(s->distance, info->distance, sizeof(s->distance));
+    size_t n = strnlen(info->cmdline, SYSTEM_CMDLINE - 1);
+    memcpy(s->cmdline, info->cmdline, n);
+}
+
+void kernel_boot(const struct boot_info *info)
+{
+    struct bootmem memory;
+    struct sizes sizes;
+
+    bootmem_init(&memory, info);
+    sizes_read(&sizes, info);
+    pa_t archive = archive_move(&memory, info);
+    struct instance *in = instance_create(&memory, &sizes);
+    instance_add_cpus(in, info);
+    struct cpu *cpu = &in->cpu[0];
+    arch_cpu_init(cpu);
+    // Once for all: a processor may still have a freed root loaded for a moment (trap_resume), so the
+    // supervisor's half of a root is never written again.
+    for (uint32_t i = 0; i < in->spaces.size; i++) {
+        arch_root_init(in->root_base + (pa_t)i * ABI_PAGE);
+    }
+    info_fill(in, info);
+    kprint("%u processors, %u clusters, %lu MiB, clock %lu kHz; %u kernels, %u spaces, %u threads, %u "
+           "mappings, %u tables\n",
+           info->cpus, info->clusters, (unsigned long)(sizes.memory_end >> 20),
+           (unsigned long)(in->info->tsc_hz / 1000), in->kernels.size, in->spaces.size, in->threads.size,
+           in->nrecords, in->ntables);
+    instance_lock(cpu);
+    first_load(cpu, &memory, archive, info->archive_length);
+    cpu->resched = true;
+    arch_start_cpus();
+    sched_exit(cpu);
+    instance_unlock(cpu);
+}
+
+void kernel_cpu_start(struct cpu *cpu)
+{
+    instance_lock(cpu);
+    cpu->resched = true;
+    sched_exit(cpu);
+    instance_unlock(cpu);
+}

@@ -1,0 +1,56 @@
+// cpu.h - what the supervisor keeps for each processor.
+//
+// Reached through the processor's base register (arch_cpu()).  The first fields are known to assembly;
+// arch/x86_64 asserts their offsets.
+// Fields: I immutable after boot  p this processor only  l instance lock  a atomic
+#pragma once
+#include <abi/types.h>
+#include <abi/frame.h>
+#include <abi/boot.h>
+
+#include "list.h"
+
+struct instance;
+struct thread;
+struct space;
+
+enum cpu_request {                          // bits of cpu.request, set by others, answered by this one
+    CPU_FLUSH      = 1,                     // flush_from/flush_pages, then acknowledge
+    CPU_RESCHEDULE = 2,                     // choose again
+};
+
+enum { CPU_FLUSH_PAGES = 8 };
+
+struct cpu {
+    struct cpu   *self;                     // I   offset 0
+    struct frame *frame;                    // p   offset 8: user registers are saved here; NULL: idle
+    uint64_t      stack_top;                // I   offset 16: the supervisor's stack
+    uint64_t      scratch;                  // p   offset 24: for entry code
+    uint32_t      enter_fresh;              // p   offset 32: see arch.h
+    cpu_t         number;                   // I   offset 36
+    struct instance *instance;              // I
+
+    struct thread *thread;                  // p   running here, or NULL; others read it under the lock
+    struct thread *loaded;                  // p   whose FS, GS and extended state are in the registers
+    pa_t          root;                     // p   page tables in use, 0 for the supervisor's own
+    uint32_t      cluster;                  // I
+    uint32_t      request;                  // a   enum cpu_request; set by fetch_or, taken by exchange
+    uint64_t      slice_end;                // p   0: no slice running
+    uint64_t      random;                   // p   of random slices
+    uint64_t      timer;                    // p   what the timer is armed for, 0: not
+    bool          resched;                  // p   choose again before going back to user mode
+    bool          locked;                   // p   this processor holds the instance lock
+
+    uint32_t      ready_mask;               // l   priorities with a ready thread
+    uint32_t      ready_count;              // l
+    struct list   ready[ABI_PRIORITIES];    // l
+    struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer
+
+    // TLB shoot-down, one initiator at a time (it holds the instance lock).
+    va_t          flush_page[CPU_FLUSH_PAGES];  // l
+    uint32_t      flush_count;              // l   0: all
+    uint32_t      flush_done;               // a   1 when answered
+
+    struct cpu_stats *stats;                // p   this processor's line of the system pages
+    uint64_t      arch[16];                 // p   for the machine's own use
+};

@@ -1,0 +1,92 @@
+// instance.h - one Cache Kernel: everything it holds hangs from here.
+//
+// Reached through the processor's base register; there are no writable globals.
+// Fields: I immutable after boot  l instance lock  a atomic
+#pragma once
+#include <abi/boot.h>
+#include <abi/errors.h>
+#include <abi/object.h>
+
+#include "appkernel.h"
+#include "cpu.h"
+#include "handle.h"
+#include "lock.h"
+#include "space.h"
+#include "thread.h"
+
+struct record;
+struct table;
+
+// What a step may answer besides the errors of the ABI.
+enum {
+    ERR_RESTART = 256,            // nothing is wrong, but not done: execute the same call again
+    ERR_NO_RESULT,                // the caller's registers are not to be written: it resumed, or is gone
+    ERR_USER_FAULT,               // an argument's memory is not mapped: forward a fault at the call
+};
+
+enum { STATE_HASH = 256 };        // buckets
+enum { STEP_RECORDS = 64 };       // mappings unloaded in one step, and records scanned for a victim
+
+struct instance {
+    struct lock   lock;
+    uint32_t      cpus;                       // I
+    struct cpu    cpu[ABI_MAX_CPUS];
+    uint64_t      idle;                       // l  processors that run no thread, a bit each
+    uint64_t      slice;                      // I  ticks
+    uint64_t      jitter;                     // I  seed of random preemption, 0: none
+
+    struct cache  kernels, spaces, threads;
+    struct thread *state_hash[STATE_HASH];    // l  loaded threads by state page
+    struct list   unloading;                  // l  objects whose unload has begun
+    struct appkernel *first;                  // I
+    struct appkernel *console_reader;         // l  may be freed: compared with loaded kernels only
+
+    // Mapping records (pmap.c).
+    struct record *records;                   // I  replaceable ones, then lockable ones
+    uint32_t     *buckets;                    // l  hash by frame; index + 1
+    uint32_t      bucket_mask;                // I
+    uint32_t      nrecords, nlocked;          // I
+    uint32_t      free_record, free_locked;   // l  heads of free lists; index + 1
+    uint32_t      hand;                       // l  of the clock
+
+    // Page tables (table.c).
+    struct table *tables;                     // I  one for each table frame
+    pa_t          table_base;                 // I  frames of tables
+    pa_t          root_base;                  // I  frames of roots, one for each space slot
+    uint32_t      ntables;                    // I
+    uint32_t      table_hand;                 // l
+    struct list   free_tables;                // l
+
+    uint64_t      groups;                     // I  page groups that rights arrays cover
+    pa_t          system;                     // I  the system pages
+    struct system_info  *info;                // I
+    struct system_stats *stats;               // l
+    uint32_t      log_column;                 // l
+};
+
+static inline struct appkernel *kernel_find(struct instance *in, oid_t id)
+{
+    return (struct appkernel *)cache_find(&in->kernels, id);
+}
+static inline struct space *space_find(struct instance *in, oid_t id)
+{
+    return (struct space *)cache_find(&in->spaces, id);
+}
+static inline struct thread *thread_find(struct instance *in, oid_t id)
+{
+    return (struct thread *)cache_find(&in->threads, id);
+}
+static inline struct appkernel *kernel_at(struct instance *in, uint32_t slot)
+{
+    return (struct appkernel *)cache_at(&in->kernels, slot);
+}
+static inline struct space *space_at(struct instance *in, uint32_t slot)
+{
+    return (struct space *)cache_at(&in->spaces, slot);
+}
+static inline struct thread *thread_at(struct instance *in, uint32_t slot)
+{
+    return (struct thread *)cache_at(&in->threads, slot);
+}
+
+struct cpu *instance_cpu(unsigned number);

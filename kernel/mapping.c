@@ -1,0 +1,361 @@
+// mapping.c - mappings.
+#include "mapping.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "atomic.h"
+#include "instance.h"
+#include "pmap.h"
+#include "rights.h"
+#include "table.h"
+#include "tlb.h"
+#include "writeback.h"
+
+enum {
+    MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE,
+    MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
+    SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
+    SCAN_TABLES = 256,
+    SCAN_ENTRIES = 4096, // page-table entries looked at in one step
+};
+
+static uint64_t map_size(uint64_t flags)
+{
+    return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
+}
+
+err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa,
+                    uint64_t flags)
+{
+    uint64_t size = map_size(flags);
+
+    if (s->owner != k && s->manager != k) {
+        return ERR_DENIED;
+    }
+    if ((flags & ~(uint64_t)MAP_ALL) != 0 || (flags & MAP_ACCESS) == 0 ||
+        (flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC)) {
+        return ERR_INVAL;
+    }
+    if ((va | pa) & (size - 1) || va >= ABI_USER_END || size > ABI_USER_END - va) {
+        return ERR_INVAL;
+    }
+    if (!rights_cover(in, k, pa, size, flags & MAP_WRITE ? GROUP_WRITE : GROUP_READ)) {
+        return ERR_DENIED;
+    }
+    uint64_t pfn = pa >> ABI_PAGE_SHIFT, frames = size >> ABI_PAGE_SHIFT;
+    if ((flags & MAP_WRITE) && (pfn < k->first_frame || pfn - k->first_frame > k->frame_count ||
+                                k->frame_count - (pfn - k->first_frame) < frames)) {
+        return ERR_INVAL; // a modified bit would have no place to go
+    }
+    if ((flags & MAP_LOCKED) && k->locked_mappings >= k->limits.locked_mappings) {
+        return ERR_LIMIT;
+    }
+    return ERR_OK;
+}
+
+static uint32_t entry_bits(pte_t e)
+{
+    return (arch_pte_referenced(e) ? FRAME_REFERENCED : 0u) | (arch_pte_modified(e) ? FRAME_MODIFIED : 0u);
+}
+
+static void note_frame_state(struct appkernel *k, uint64_t pfn, uint32_t bits)
+{
+    if (bits != 0 && pfn >= k->first_frame && pfn - k->first_frame < k->frame_count) {
+        __atomic_fetch_or(&k->frame_states[pfn - k->first_frame], (uint8_t)bits, __ATOMIC_RELAXED);
+    }
+}
+
+// Remove one mapping.  Its translation is in the batch afterwards; the caller flushes it before it unlocks or
+// makes a table.
+static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+                         struct tlb_batch *b)
+{
+    struct instance *in = cpu->instance;
+    pte_t old = exchange_acq_rel(leaf->pte, 0);
+    struct record r;
+
+    bool found = pmap_take(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT, &r);
+    assert(found);
+    struct appkernel *k = kernel_at(in, (uint32_t)r.loader);
+    uint32_t bits = entry_bits(old);
+    bool locked = r.locked;
+    note_frame_state(k, r.pfn, bits);
+    k->locked_mappings -= locked;
+    tlb_batch_add(b, va);
+    table_entry_removed(in, leaf, locked);
+    in->stats->unloads[OBJECT_MAPPING]++;
+    if (reason == REASON_EVICTED) {
+        in->stats->writebacks[OBJECT_MAPPING]++;
+        writeback_post_mapping(cpu, k, s->cookie, va, bits);
+    }
+}
+
+// Drop a mapping of any space and tell every processor at once.
+static void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
+{
+    struct tlb_batch b;
+
+    tlb_batch_init(&b, s);
+    mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    tlb_flush_locked(cpu, &b);
+}
+
+static void record_evict(struct cpu *cpu, const struct record *r)
+{
+    struct space *s = space_at(cpu->instance, (uint32_t)r->space);
+    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+    struct leaf leaf;
+
+    bool found = table_find(cpu->instance, s, va, r->large ? 1 : 0, &leaf);
+    assert(found);
+    mapping_evict(cpu, s, va, &leaf);
+}
+
+// The clock over replaceable records: a referenced mapping gets a second chance.
+static void record_make_room(struct cpu *cpu)
+{
+    struct instance *in = cpu->instance;
+
+    for (uint32_t looked = 0;; looked++) {
+        struct record *r = &in->records[in->hand];
+        in->hand = (in->hand + 1) % in->nrecords;
+        if (r->type == RECORD_FREE) {
+            continue; // none is free when this is called
+        }
+        struct space *s = space_at(in, (uint32_t)r->space);
+        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+        struct leaf leaf;
+        bool found = table_find(in, s, va, r->large ? 1 : 0, &leaf);
+        assert(found);
+        pte_t e = load_relaxed(leaf.pte);
+        if (arch_pte_referenced(e) && looked < SCAN_RECORDS && looked < in->nrecords) {
+            struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
+            note_frame_state(k, r->pfn, FRAME_REFERENCED);
+            fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
+            continue;
+        }
+        mapping_evict(cpu, s, va, &leaf);
+        return;
+    }
+}
+
+static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
+                        uint64_t *count);
+
+// The clock over leaf tables: unload the mappings of one, a step at a time, so that it becomes free.
+static err_t table_make_room(struct cpu *cpu)
+{
+    struct instance *in = cpu->instance;
+
+    for (uint32_t looked = 0; looked < SCAN_TABLES && looked < in->ntables; looked++) {
+        struct table *t = &in->tables[in->table_hand];
+        if (t->space == NULL || t->level != 0 || (t->locked > 0 && space_pinned(t->space))) {
+            in->table_hand = (in->table_hand + 1) % in->ntables;
+            continue;
+        }
+        struct space *s = t->space;
+        va_t va = t->base;
+        uint64_t count = 0;
+        err_t e = range_step(cpu, s, &va, t->base + ABI_LARGE, 0, REASON_EVICTED, &count);
+        return in->stats->free_tables > 0 ? ERR_OK : e == ERR_OK ? (err_t)ERR_RESTART : e;
+    }
+    in->stats->again++;
+    return ERR_AGAIN;
+}
+
+// An entry of this space changes in place: the same frame, other rights.
+static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
+{
+    pte_t old = load_relaxed(leaf->pte), fresh;
+
+    do {
+        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)MAP_LOCKED);
+        if (arch_pte_locked(old)) {
+            fresh = arch_pte_set_locked(fresh);
+        }
+    } while (!compare_exchange(leaf->pte, &old, fresh));
+    struct record *r =
+        pmap_find(cpu->instance, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+    note_frame_state(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, entry_bits(old));
+    struct tlb_batch b;
+    tlb_batch_init(&b, s);
+    tlb_batch_add(&b, va);
+    tlb_flush_locked(cpu, &b);
+}
+
+// Clear the way for a mapping at va: what is there already goes, or is changed in place (*done).
+static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa,
+                              uint64_t flags, bool *done)
+{
+    struct instance *in = cpu->instance;
+    uint32_t level = flags & MAP_LARGE ? 1 : 0;
+    struct leaf leaf;
+
+    *done = false;
+    if (!table_find(in, s, va, level, &leaf) || !arch_pte_present(*leaf.pte)) {
+        return ERR_OK;
+    }
+    if (level == 1 && !arch_pte_large(*leaf.pte)) { // small mappings where a large one shall be
+        uint64_t count = 0;
+        va_t from = va;
+        return mapping_range(cpu, s, &from, va + ABI_LARGE, 0, &count);
+    }
+    va_t at = leaf.level == 1 ? va & ~(va_t)(ABI_LARGE - 1) : va;
+    struct record *r =
+        pmap_find(in, arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT, s->o.slot, at >> ABI_PAGE_SHIFT);
+    if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
+        r->locked == ((flags & MAP_LOCKED) != 0)) {
+        if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_LOCKED)) {
+            mapping_change(cpu, s, va, &leaf, flags);
+        }
+        *done = true;
+        return ERR_OK;
+    }
+    struct tlb_batch b;
+    tlb_batch_init(&b, s);
+    mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
+    tlb_flush_locked(cpu, &b);
+    return ERR_OK;
+}
+
+// Enter a mapping where nothing is.
+static void mapping_enter(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
+                          struct leaf *leaf)
+{
+    bool locked = flags & MAP_LOCKED;
+    pte_t fresh = arch_pte_leaf(pa, (uint32_t)flags & ~(uint32_t)MAP_LOCKED);
+
+    store_relaxed(leaf->pte, locked ? arch_pte_set_locked(fresh) : fresh);
+    table_entry_added(leaf, locked);
+    pmap_insert(in, pa >> ABI_PAGE_SHIFT, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot, locked, leaf->level);
+    k->locked_mappings += locked;
+    in->stats->loads[OBJECT_MAPPING]++;
+}
+
+err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
+{
+    struct instance *in = cpu->instance;
+    uint32_t level = flags & MAP_LARGE ? 1 : 0;
+    bool locked = flags & MAP_LOCKED, done;
+    struct leaf leaf;
+
+    struct record *crowd = pmap_crowded(in, pa >> ABI_PAGE_SHIFT);
+    if (crowd != NULL) {
+        record_evict(cpu, crowd);
+    }
+    // Mostly the table is there and the entry is free.
+    if (!table_find(in, s, va, level, &leaf) || leaf.level != level || arch_pte_present(*leaf.pte) ||
+        !pmap_has_free(in, locked)) {
+        err_t e = mapping_displace(cpu, k, s, va, pa, flags, &done);
+        if (e != ERR_OK || done) {
+            return e;
+        }
+        if (!pmap_has_free(in, locked)) {
+            assert(!locked);                            // quotas are below the pool's size
+            record_make_room(cpu);
+        }
+        while (in->stats->free_tables < table_missing(in, s, va, level)) {
+            e = table_make_room(cpu);
+            if (e != ERR_OK) {
+                return e;
+            }
+        }
+        table_make(in, s, va, level, &leaf);
+    }
+    mapping_enter(in, k, s, va, pa, flags, &leaf);
+    return ERR_OK;
+}
+
+// Lower an entry's rights; true if it had been modified.
+static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t access,
+                          struct tlb_batch *b)
+{
+    struct instance *in = cpu->instance;
+    pte_t old = load_relaxed(leaf->pte), fresh;
+
+    do {
+        uint32_t had = arch_pte_access(old),
+                 keep = (had & access) | (had & (MAP_DEVICE | MAP_LARGE)) | MAP_READ;
+        fresh = arch_pte_leaf(arch_pte_pa(old), keep);
+        if (arch_pte_locked(old)) {
+            fresh = arch_pte_set_locked(fresh);
+        }
+    } while (!compare_exchange(leaf->pte, &old, fresh));
+    struct record *r = pmap_find(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+    note_frame_state(kernel_at(in, (uint32_t)r->loader), r->pfn, entry_bits(old));
+    tlb_batch_add(b, va);
+    return arch_pte_modified(old);
+}
+
+// One bounded step of mapping_range(), or of the unload that a replacement (REASON_EVICTED) wants.
+static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
+                        uint64_t *count)
+{
+    struct instance *in = cpu->instance;
+    uint32_t budget = SCAN_ENTRIES, records = 0;
+    struct tlb_batch b;
+    struct leaf leaf;
+
+    tlb_batch_init(&b, s);
+    while (records < STEP_RECORDS && table_next(in, s, va, end, &budget, &leaf)) {
+        if (access != 0) {
+            *count += mapping_lower(cpu, s, *va, &leaf, access, &b);
+        } else {
+            mapping_drop(cpu, s, *va, &leaf, reason, &b);
+            (*count)++;
+        }
+        *va += leaf.level == 1 ? ABI_LARGE : ABI_PAGE;
+        records++;
+    }
+    tlb_flush_locked(cpu, &b);
+    return *va < end ? (err_t)ERR_RESTART : ERR_OK;
+}
+
+err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count)
+{
+    return range_step(cpu, s, va, end, access, REASON_UNLOADED, count);
+}
+
+bool mapping_unload_all(struct cpu *cpu, struct space *s)
+{
+    uint64_t count = 0;
+
+    if (list_empty(&s->tables)) {
+        return true;
+    }
+    // A table is newer than the one above it, so the first one of the list has mappings, not tables; or, if it has
+    // tables too, they are next.
+    struct table *t = list_entry(s->tables.next, struct table, link);
+    va_t va = t->base;
+    range_step(cpu, s, &va, t->base + ((va_t)ABI_PAGE << 9 * (t->level + 1)), 0, s->o.reason, &count);
+    return list_empty(&s->tables);
+}
+
+// The next record of this frame that k loaded without the rights for it, or NULL.
+static struct record *record_uncovered(struct instance *in, struct appkernel *k, uint64_t pfn)
+{
+    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
+        if (r->pfn != pfn || r->loader != k->o.slot) {
+            continue;
+        }
+        struct space *s = space_at(in, (uint32_t)r->space);
+        struct leaf leaf;
+        bool found = table_find(in, s, (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, &leaf);
+        assert(found);
+        bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
+        uint64_t size = r->large ? ABI_LARGE : ABI_PAGE;
+        if (!rights_cover(in, k, (pa_t)pfn << ABI_PAGE_SHIFT, size, write ? GROUP_WRITE : GROUP_READ)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+void mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
+{
+    struct record *r;
+
+    while ((r = record_uncovered(cpu->instance, k, pfn)) != NULL) {
+        record_evict(cpu, r);
+    }
+}

@@ -1,0 +1,25 @@
+// mapping.h - mappings: load, unload, lowering of rights, replacement.
+//
+// A mapping is an entry of a page table and a record of the physical-to-virtual map; both or none.
+// When one goes, its referenced and modified bits are ORed into the frame-state table of the kernel that
+// loaded it.  Locking: the instance lock.  Cache Kernel, 2.1, 4.1 and 4.2.
+#pragma once
+#include <abi/errors.h>
+#include <abi/object.h>
+
+struct appkernel;
+struct cpu;
+struct instance;
+struct space;
+
+// Every check of a load, no change.
+err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
+// Load a mapping that mapping_check() has passed.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
+err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
+// One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings
+// unloaded, or by those found modified.  ERR_RESTART with *va where to go on.
+err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count);
+// The same over a whole space that no processor uses and nobody can name; true when nothing is left.
+bool  mapping_unload_all(struct cpu *cpu, struct space *s);
+// Unload the mappings of a frame that k loaded and its rights no longer cover.
+void  mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn);

@@ -1,0 +1,13 @@
+// rights.h - which memory a kernel may name: two bits for each page group (Cache Kernel, 4.3).
+//
+// Every physical address that an application kernel gives the supervisor passes rights_cover().
+#pragma once
+#include <abi/object.h>
+
+struct appkernel;
+struct instance;
+
+uint32_t rights_get(const struct appkernel *k, uint64_t group);
+void     rights_set(struct appkernel *k, uint64_t group, uint32_t access);
+// Does k have this access (enum group_access) on all of [pa, pa + length)?  length > 0.
+bool     rights_cover(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t length, uint32_t access);

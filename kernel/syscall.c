@@ -1,0 +1,447 @@
+// syscall.c - calls of the supervisor.
+#include "syscall.h"
+
+#include <abi/syscalls.h>
+
+#include "arch.h"
+#include "assert.h"
+#include "atomic.h"
+#include "base.h"
+#include "cache.h"
+#include "console.h"
+#include "instance.h"
+#include "mapping.h"
+#include "sched.h"
+#include "trap.h"
+#include "usercopy.h"
+
+enum who { WHO_NOBODY, FIRST, KERNEL, ANY };
+
+struct call {
+    struct cpu       *cpu;
+    struct instance  *in;
+    struct thread    *self;
+    struct appkernel *kern;
+    struct frame     *frame;
+    uint64_t          a[6];
+    uint64_t          value;      // for RDX
+    va_t              bad;        // with ERR_USER_FAULT
+    bool              write;      // the faulting access was a write
+};
+
+typedef err_t (*call_fn)(struct call *c);
+
+// May c's kernel act on this thread?
+static struct thread *own_thread(struct call *c, oid_t id, err_t *e)
+{
+    struct thread *t = thread_find(c->in, id);
+
+    *e = t == NULL ? ERR_STALE : t->owner != c->kern && t->kern != c->kern ? ERR_DENIED : ERR_OK;
+    return *e == ERR_OK ? t : NULL;
+}
+
+// Unload, or go on with an unload.  That a restarted call was the one that began it is noted in the caller's R9:
+// if the object is gone by then, the call has done what it should.
+static err_t unload(struct call *c, struct cache *cache, struct object *o)
+{
+    oid_t id = c->a[0];
+
+    if (o == NULL && OID_SLOT(id) < cache->size) {
+        struct object *slot = cache_at(cache, OID_SLOT(id));
+        o = slot->state == OBJECT_UNLOADING && slot->last_id == id && c->a[5] == id ? slot : NULL;
+    }
+    if (o == NULL) {
+        return c->a[5] == id && id != 0 ? ERR_OK : ERR_STALE;
+    }
+    c->frame->r9 = id;
+    return cache_unload(c->cpu, o, REASON_UNLOADED);
+}
+
+static err_t sys_kernel_load(struct call *c)
+{
+    struct kernel_desc d;
+
+    err_t e = usercopy_in(c->cpu, &d, c->a[0], sizeof(d), &c->bad);
+    return e != ERR_OK ? e : appkernel_load(c->cpu, &d, &c->value);
+}
+
+static err_t sys_kernel_unload(struct call *c)
+{
+    struct appkernel *k = kernel_find(c->in, c->a[0]);
+
+    return k == c->in->first && k != NULL ? ERR_DENIED : unload(c, &c->in->kernels, k == NULL ? NULL : &k->o);
+}
+
+static err_t sys_kernel_grant(struct call *c)
+{
+    struct appkernel *k = kernel_find(c->in, c->a[0]);
+
+    if (k == NULL) {
+        return ERR_STALE;
+    }
+    return c->a[3] > GROUP_WRITE ? ERR_INVAL : appkernel_grant(c->cpu, k, c->a[1], c->a[2], (uint32_t)c->a[3]);
+}
+
+static err_t sys_kernel_share(struct call *c)
+{
+    struct appkernel *k = kernel_find(c->in, c->a[0]);
+
+    if (k == NULL) {
+        return ERR_STALE;
+    }
+    if (c->a[1] >= c->in->cpus || c->a[2] > 100) {
+        return ERR_INVAL;
+    }
+    k->share[c->a[1]] = (uint8_t)c->a[2];
+    return ERR_OK;
+}
+
+static err_t sys_kernel_limits(struct call *c)
+{
+    struct appkernel *k = kernel_find(c->in, c->a[0]);
+    struct kernel_limits l;
+
+    if (k == NULL) {
+        return ERR_STALE;
+    }
+    err_t e = usercopy_in(c->cpu, &l, c->a[1], sizeof(l), &c->bad);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (l.max_priority >= ABI_PRIORITIES) {
+        return ERR_INVAL;
+    }
+    if (!appkernel_limits_ok(c->in, k, &l) || l.locked_spaces < k->locked_spaces ||
+        l.locked_threads < k->locked_threads || l.locked_mappings < k->locked_mappings) {
+        return ERR_LIMIT;
+    }
+    k->limits = l;
+    return ERR_OK;
+}
+
+static err_t sys_space_load(struct call *c)
+{
+    struct space_desc d;
+
+    err_t e = usercopy_in(c->cpu, &d, c->a[0], sizeof(d), &c->bad);
+    return e != ERR_OK ? e : space_load(c->cpu, c->kern, &d, &c->value);
+}
+
+static err_t sys_space_unload(struct call *c)
+{
+    struct space *s = space_find(c->in, c->a[0]);
+
+    if (s != NULL && (s->owner != c->kern || s->kernel == c->in->first)) {
+        return ERR_DENIED;
+    }
+    return unload(c, &c->in->spaces, s == NULL ? NULL : &s->o);
+}
+
+static err_t sys_thread_load(struct call *c)
+{
+    struct thread_desc d;
+
+    err_t e = usercopy_in(c->cpu, &d, c->a[0], sizeof(d), &c->bad);
+    return e != ERR_OK ? e : thread_load(c->cpu, c->kern, &d, &c->value);
+}
+
+static err_t sys_thread_unload(struct call *c)
+{
+    err_t e;
+
+    if (c->a[0] == 0 || c->a[0] == c->self->o.id) {
+        c->frame->rip += 2;                       // reloaded as it is, it goes on after the call
+        thread_doom(c->cpu, c->self, REASON_EXITED, c->a[1]);
+        cache_step(c->cpu, &c->self->o);
+        return (err_t)ERR_NO_RESULT;
+    }
+    struct thread *t = own_thread(c, c->a[0], &e);
+    return e == ERR_DENIED ? e : unload(c, &c->in->threads, t == NULL ? NULL : &t->o);
+}
+
+static err_t sys_thread_priority(struct call *c)
+{
+    err_t e;
+    struct thread *t = own_thread(c, c->a[0], &e);
+
+    if (t == NULL) {
+        return e;
+    }
+    if (c->a[1] >= ABI_PRIORITIES) {
+        return ERR_INVAL;
+    }
+    if (c->a[1] > c->kern->limits.max_priority) {
+        return ERR_LIMIT;
+    }
+    sched_set_priority(c->cpu, t, (uint32_t)c->a[1]);
+    return ERR_OK;
+}
+
+static err_t load_one(struct call *c, va_t va, pa_t pa, uint64_t flags)
+{
+    struct space *s = space_find(c->in, c->a[0]);
+
+    if (s == NULL) {
+        return ERR_STALE;
+    }
+    err_t e = mapping_check(c->in, c->kern, s, va, pa, flags);
+    return e != ERR_OK ? e : mapping_load(c->cpu, c->kern, s, va, pa, flags);
+}
+
+static err_t sys_mapping_load(struct call *c)
+{
+    return load_one(c, c->a[1], c->a[2], c->a[3]);
+}
+
+// Entries are loaded in order until one cannot be; the value says how many were.
+static err_t sys_mapping_load_batch(struct call *c)
+{
+    struct map_entry entry[MAP_BATCH];
+    err_t e = ERR_OK;
+
+    if (c->a[2] == 0 || c->a[2] > MAP_BATCH) {
+        return ERR_INVAL;
+    }
+    e = usercopy_in(c->cpu, entry, c->a[1], c->a[2] * sizeof(entry[0]), &c->bad);
+    for (uint64_t i = 0; e == ERR_OK && i < c->a[2]; i++) {
+        e = load_one(c, entry[i].va, entry[i].pa, entry[i].flags);
+        c->value += e == ERR_OK;
+    }
+    return e;
+}
+
+static err_t sys_mapping_load_and_resume(struct call *c)
+{
+    if (c->self->depth == 0) {
+        return ERR_DEPTH;
+    }
+    err_t e = load_one(c, c->a[1], c->a[2], c->a[3]);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = trap_resume(c->cpu, c->a[0]);
+    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
+}
+
+// mapping_unload and mapping_protect: progress is kept in the caller's R8 and R9.
+static err_t range_call(struct call *c, uint32_t access)
+{
+    struct space *s = space_find(c->in, c->a[0]);
+    va_t va = c->a[1], end = va + c->a[2], at = c->a[5];
+
+    if (s == NULL) {
+        return ERR_STALE;
+    }
+    if (s->owner != c->kern && s->manager != c->kern) {
+        return ERR_DENIED;
+    }
+    if ((va | end) & (ABI_PAGE - 1) || end <= va || end > ABI_USER_END) {
+        return ERR_INVAL;
+    }
+    at = at <= va || at > end || at & (ABI_PAGE - 1) ? va : at;
+    c->value = c->a[4];
+    err_t e = mapping_range(c->cpu, s, &at, end, access, &c->value);
+    c->frame->r8 = c->value;
+    c->frame->r9 = at;
+    return e;
+}
+
+static err_t sys_mapping_unload(struct call *c)
+{
+    return range_call(c, 0);
+}
+
+static err_t sys_mapping_protect(struct call *c)
+{
+    if (c->a[3] == 0 || (c->a[3] & ~(uint64_t)(MAP_READ | MAP_WRITE | MAP_EXEC))) {
+        return ERR_INVAL;
+    }
+    return range_call(c, (uint32_t)c->a[3]);
+}
+
+static err_t sys_resume(struct call *c)
+{
+    err_t e = trap_resume(c->cpu, c->a[0]);
+    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
+}
+
+static err_t sys_signal(struct call *c)
+{
+    err_t e;
+    struct thread *t = own_thread(c, c->a[0], &e);
+
+    if (t != NULL) {
+        sched_signal(c->cpu, t);
+    }
+    return e;
+}
+
+static err_t sys_wait(struct call *c)
+{
+    c->frame->rip += 2;                           // from here on it cannot be restarted
+    err_t e = sched_wait(c->cpu, c->self, c->a[0]);
+    if (e != (err_t)ERR_NO_RESULT) {
+        c->frame->rip -= 2;
+    }
+    return e;
+}
+
+static err_t sys_yield(struct call *c)
+{
+    c->frame->rip += 2;
+    c->frame->rax = ERR_OK;
+    sched_yield(c->cpu);
+    return (err_t)ERR_NO_RESULT;
+}
+
+static err_t sys_listen(struct call *c)
+{
+    err_t e;
+    struct thread *t = own_thread(c, c->a[0] == 0 ? c->self->o.id : c->a[0], &e);
+
+    if (t != NULL) {
+        c->kern->listener = t->o.id;
+    }
+    return e;
+}
+
+static err_t sys_console_write(struct call *c)
+{
+    uint8_t bytes[CONSOLE_CHUNK];
+    uint64_t n = c->a[2] < sizeof(bytes) ? c->a[2] : sizeof(bytes);
+
+    if (!c->kern->console) {
+        return ERR_DENIED;
+    }
+    if (c->a[0] >= CONSOLE_PORTS) {
+        return ERR_INVAL;
+    }
+    err_t e = usercopy_in(c->cpu, bytes, c->a[1], n, &c->bad);
+    if (e == ERR_OK) {
+        c->value = console_write((uint32_t)c->a[0], bytes, n);
+    }
+    return e;
+}
+
+static err_t sys_console_read(struct call *c)
+{
+    uint8_t bytes[CONSOLE_CHUNK];
+    uint64_t n = c->a[2] < sizeof(bytes) ? c->a[2] : sizeof(bytes);
+
+    if (!c->kern->console) {
+        return ERR_DENIED;
+    }
+    if (c->a[0] >= CONSOLE_PORTS) {
+        return ERR_INVAL;
+    }
+    // Is the buffer there?  Input that was taken must not be lost to a fault.
+    c->write = true;
+    memset(bytes, 0, n);
+    err_t e = usercopy_out(c->cpu, c->a[1], bytes, n, &c->bad);
+    if (e != ERR_OK) {
+        return e;
+    }
+    c->in->console_reader = c->kern;
+    c->value = console_read((uint32_t)c->a[0], bytes, n);
+    return usercopy_out(c->cpu, c->a[1], bytes, c->value, &c->bad);
+}
+
+static err_t sys_power_off(struct call *c)
+{
+    kprint("power off, status %u\n", (uint32_t)(c->a[0] & 255));
+    arch_power_off((uint32_t)(c->a[0] & 255));
+}
+
+static const call_fn table[SYS_COUNT] = {
+#define SYSCALL(number, name, who, arguments, text) [number] = sys_##name,
+#include <abi/syscalls.def>
+#undef SYSCALL
+};
+
+static const uint8_t who_may[SYS_COUNT] = {
+#define SYSCALL(number, name, who, arguments, text) [number] = who,
+#include <abi/syscalls.def>
+#undef SYSCALL
+};
+
+bool syscall_is_any(uint64_t number)
+{
+    return number < SYS_COUNT && who_may[number] == ANY;
+}
+
+// Write the result, unless the caller has gone or is to execute the call again.
+static void finish(struct call *c, oid_t caller, err_t e)
+{
+    if ((uint32_t)e == ERR_RESTART) {
+        arch_relax();
+        return;
+    }
+    if ((uint32_t)e == ERR_NO_RESULT || c->self->o.id != caller) {
+        return;
+    }
+    if ((uint32_t)e == ERR_USER_FAULT) {
+        c->cpu->stats->faults++;
+        trap_forward(c->cpu, FRAME_FAULT, 14, c->write ? FAULT_WRITE : 0, c->bad);
+        return;
+    }
+    c->frame->rip += 2;
+    c->frame->rax = e;
+    c->frame->rdx = c->value;
+}
+
+static void call_fill(struct call *c, struct cpu *cpu, struct thread *t, struct frame *f)
+{
+    c->cpu = cpu;
+    c->in = cpu->instance;
+    c->self = t;
+    c->kern = t->kern;
+    c->frame = f;
+    c->a[0] = f->rdi;
+    c->a[1] = f->rsi;
+    c->a[2] = f->rdx;
+    c->a[3] = f->r10;
+    c->a[4] = f->r8;
+    c->a[5] = f->r9;
+    c->value = 0;
+    c->write = false;
+}
+
+void syscall_run(struct cpu *cpu, struct thread *t)
+{
+    struct frame *f = cpu->frame;
+    uint64_t number = f->rax;
+    err_t e;
+
+    f->kind = FRAME_TRAP;
+    if (number == SYS_resume) {                   // the fast path: no lock
+        e = trap_resume(cpu, f->rdi);
+        if (e != ERR_OK) {
+            f->rax = e;
+        }
+        return;
+    }
+    struct call c;
+    call_fill(&c, cpu, t, f);
+    uint64_t entered = arch_now();
+    oid_t id = t->o.id;
+    f->rip -= 2;
+    instance_lock(cpu);
+    if (number >= SYS_COUNT || table[number] == NULL) {
+        e = ERR_NOCALL;
+    } else if (who_may[number] == FIRST && t->kern != c.in->first) {
+        e = ERR_DENIED;
+    } else if (t->o.id == 0) {
+        e = (err_t)ERR_RESTART;                   // being unloaded: goes on when it is loaded again
+    } else {
+        e = table[number](&c);
+    }
+    finish(&c, id, e);
+    if (cpu->resched) {
+        sched_exit(cpu);
+    }
+    instance_unlock(cpu);
+    uint64_t stay = arch_now() - entered;
+    if (stay > cpu->stats->irq_off_max) {
+        cpu->stats->irq_off_max = stay;
+    }
+}

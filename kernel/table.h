@@ -1,0 +1,42 @@
+// table.h - page tables: a pool of table pages sized at boot, handed to spaces and taken back when empty.
+//
+// A table exists while it has an entry; the root of a space belongs to its slot.  Locking: the instance lock.
+#pragma once
+#include <stdbool.h>
+
+#include "arch.h"
+#include "list.h"
+
+struct instance;
+struct space;
+
+struct table {
+    struct list   link;       // on its space's list, or free
+    struct space *space;
+    struct table *parent;     // NULL: the root
+    va_t          base;       // first address it maps
+    uint16_t      used;       // entries present
+    uint16_t      locked;     // entries whose mapping is locked
+    uint8_t       level;      // 0 maps pages, 1 large pages or tables, 2 tables
+};
+
+struct leaf {                 // an entry that maps memory, or could
+    pte_t        *pte;
+    struct table *table;
+    uint32_t      level;      // 0 or 1
+};
+
+void table_init(struct instance *in, struct table *tables);
+// The deepest entry on the way to va, down to `level`; false if a table on the way is missing.
+// With level 0 it stops at a large mapping.
+bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf);
+// How many tables must be made before an entry of this level exists.
+uint32_t table_missing(struct instance *in, struct space *s, va_t va, uint32_t level);
+// Make them.  The caller has seen that enough are free, and that no large mapping is in the way.
+void table_make(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf);
+// Count an entry that was set or cleared; empty tables are taken back, up to the root.
+void table_entry_added(struct leaf *leaf, bool locked);
+void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked);
+// The next entry present at or after *va and before end; *va becomes its address.  Looks at no more than *budget
+// entries; when that reaches 0 it stops with *va where to go on, and gives false.
+bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, uint32_t *budget, struct leaf *leaf);

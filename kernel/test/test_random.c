@@ -1,0 +1,314 @@
+// test_random.c - the supervisor under a random schedule, with tiny caches, every invariant checked after each step.
+//
+// Up to four processors run threads of the first kernel and of another one that it loads.  Each step one processor
+// makes a call with ids that are good, stale or made up, or touches memory, or takes an interrupt, or the clock
+// moves.  Interrupts between processors are delayed at random.  QUOIN_SEED=n repeats a run, QUOIN_STEPS=n sets its
+// length.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <abi/syscalls.h>
+
+#include "arch/host/host.h"
+
+enum { IDS = 24, PAGES = 64, SPACES = 6, VAS = 2048 };
+
+static uint64_t seed;
+static uint64_t last_number;
+
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)(seed >> 33) % below;
+}
+
+static oid_t ids[IDS]; // ids that some call gave, of every type, most of them stale
+static pa_t memory;    // pages of the first kernel: state pages, places, descriptors, frames
+static pa_t given;     // a 2-MiB unit granted to the second kernel
+
+static pa_t page(uint32_t i)
+{
+    return memory + (pa_t)i * ABI_PAGE;
+}
+
+static oid_t recent[5]; // the last good id of each type
+
+static oid_t any_id(void)
+{
+    if (draw(2) == 0) {
+        return recent[1 + draw(3)];
+    }
+    uint32_t r = draw(20);
+    return r == 0 ? seed : r == 1 ? 0 : ids[draw(IDS)];
+}
+
+static void remember(oid_t id)
+{
+    recent[id >> 16 & 7] = id;
+    ids[draw(IDS)] = id;
+}
+
+static va_t any_va(void)
+{
+    static const va_t base[] = {0x10000, 0x40000000, 0x7fff00000000, 0x200000};
+    return base[draw(4)] + (va_t)draw(VAS / 4) * ABI_PAGE;
+}
+
+static pa_t any_frame(void)
+{
+    uint32_t r = draw(30);
+    return r == 0   ? arch_pa(host_instance()) & ~4095ull
+           : r == 1 ? seed & ~4095ull
+           : r < 10 ? given + draw(16) * 4096ull
+                    : page(draw(PAGES));
+}
+
+static void fill_space(struct space_desc *d)
+{
+    *d = (struct space_desc){.flags = draw(8) == 0,
+                             .rule = draw(2),
+                             .cookie = seed,
+                             .place = page(PAGES + draw(SPACES)) + 64 * draw(4)};
+}
+
+static void fill_thread(struct thread_desc *d)
+{
+    uint32_t slot = PAGES + SPACES + draw(16);
+    struct thread_state *s = host_at(page(slot));
+
+    *d = (struct thread_desc){.space = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE],
+                              .flags = draw(8) == 0 ? LOAD_LOCKED : 0,
+                              .priority = draw(10),
+                              .state = page(slot),
+                              .state_va = ABI_WINDOW + page(slot),
+                              .xstack = ABI_WINDOW + page(slot) + 4096,
+                              .cookie = seed,
+                              .affinity = draw(3) == 0 ? 1u << draw(4) : 0};
+    if (s->loaded == 0) {
+        s->depth = draw(3);
+        s->gs_base = draw(20) == 0 ? ~0ull : 0;
+        for (unsigned i = 0; i <= ABI_MAX_DEPTH; i++) {
+            s->frame[i].rip = draw(100) == 0 ? seed : HOST_TEXT;
+            s->frame[i].rsp = 0x700000;
+        }
+    }
+}
+
+static void step_call(uint32_t n)
+{
+    struct cpu *cpu = host_enter(n);
+    struct thread *t = cpu->thread;
+    pa_t scratch = page(PAGES + SPACES + 16 + n);
+    uint64_t number = draw(10) == 0 ? draw(32)
+                                    : (uint64_t[]){SYS_space_load,
+                                                   SYS_thread_load,
+                                                   SYS_thread_load,
+                                                   SYS_mapping_load,
+                                                   SYS_mapping_load,
+                                                   SYS_mapping_load_batch,
+                                                   SYS_mapping_load_batch,
+                                                   SYS_mapping_load_and_resume,
+                                                   SYS_mapping_unload,
+                                                   SYS_mapping_protect,
+                                                   SYS_resume,
+                                                   SYS_resume,
+                                                   SYS_signal,
+                                                   SYS_wait,
+                                                   SYS_yield,
+                                                   SYS_thread_unload,
+                                                   SYS_space_unload,
+                                                   SYS_listen,
+                                                   SYS_thread_priority,
+                                                   SYS_mapping_load_batch,
+                                                   SYS_kernel_grant}[draw(21)];
+    uint64_t a[6] = {any_id(), any_va(), any_frame(), draw(3) == 0 ? draw(64) : 1u << draw(3), 0, 0};
+
+    if (number >= SYS_mapping_load && number <= SYS_resume && draw(4) != 0) {
+        a[0] = recent[OBJECT_SPACE];
+    } else if ((number == SYS_signal || number == SYS_thread_unload || number == SYS_thread_priority) &&
+               draw(4) != 0) {
+        a[0] = recent[OBJECT_THREAD];
+    }
+
+    if (number == SYS_power_off ||
+        (number == SYS_thread_unload && t->o.id == host_instance()->info->thread) ||
+        (number == SYS_wait && t->o.id == host_instance()->info->thread && draw(4) != 0)) {
+        return;
+    }
+    if (number == SYS_space_load) {
+        fill_space(host_at(scratch));
+        a[0] = ABI_WINDOW + scratch;
+    } else if (number == SYS_thread_load) {
+        fill_thread(host_at(scratch));
+        a[0] = ABI_WINDOW + scratch;
+    } else if (number == SYS_mapping_unload || number == SYS_mapping_protect) {
+        a[2] = (uint64_t)draw(30) * ABI_PAGE << (draw(4) * 6);
+        a[3] = draw(8);
+    } else if (number == SYS_wait) {
+        a[0] = draw(3) == 0 && t->o.id != host_instance()->info->thread ? 0 : host.clock + draw(3000);
+    } else if (number == SYS_mapping_load_batch) {
+        struct map_entry *e = host_at(scratch);
+        for (unsigned i = 0; i < 8; i++) {
+            e[i] = (struct map_entry){any_va(), any_frame(), draw(4) == 0 ? draw(32) : 1u << draw(3)};
+        }
+        a[1] = ABI_WINDOW + scratch;
+        a[2] = draw(9);
+        a[0] = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE];
+    } else if (number == SYS_kernel_grant) {
+        a[1] = (given >> ABI_GROUP_SHIFT) + draw(4);
+        a[2] = 1 + draw(2);
+        a[3] = draw(4);
+    } else if (number == SYS_thread_priority) {
+        a[1] = draw(12);
+    }
+    if (number == SYS_thread_unload && a[0] == host_instance()->info->thread) {
+        return;
+    }
+    last_number = number;
+    struct frame *f = cpu->frame;
+    oid_t caller = t->o.id;
+    bool done = host_call_once(n, number, a);
+    if (done && cpu->thread == t && t->o.id == caller && cpu->frame == f && f->rax == ERR_OK &&
+        (number == SYS_space_load || number == SYS_thread_load)) {
+        remember(f->rdx);
+    }
+}
+
+// The thread that runs is at depth 4 already: another fault would end it, and panic if it is the first kernel's.
+static bool may_fault(const struct thread *t)
+{
+    return t->depth < ABI_MAX_DEPTH || t->kern != host_instance()->first;
+}
+
+static void step(uint32_t n)
+{
+    struct cpu *cpu = host_enter(n);
+    uint32_t what = draw(16);
+    pa_t pa;
+
+    if (what < 4) {
+        host_deliver(n);
+    } else if (what == 4) {
+        host.clock += draw(2000);
+        if (draw(4) == 0) {
+            host_deliver_all();
+        }
+    } else if (cpu->thread == NULL) {
+        host_deliver(n);
+    } else if (what < 9) {
+        if (may_fault(cpu->thread)) {
+            host_touch(n, any_va(), (uint32_t[]){MAP_READ, MAP_WRITE, MAP_EXEC}[draw(3)], &pa);
+        }
+    } else if (cpu->frame->rip >= ABI_USER_END || cpu->frame->rsp >= ABI_USER_END) {
+        return;
+    } else if (cpu->thread->depth < ABI_MAX_DEPTH || cpu->thread->kern != host_instance()->first) {
+        step_call(n);
+    } else {
+        uint64_t a[6] = {any_id()};
+        host_call_once(n, SYS_resume, a);
+        if (cpu->thread != NULL && cpu->thread->depth == ABI_MAX_DEPTH) {
+            a[0] = 0;
+            a[1] = 0;
+            host_call_once(
+                n, cpu->thread->o.id == host_instance()->info->thread ? SYS_resume : SYS_thread_unload, a);
+        }
+    }
+}
+
+// A second kernel with a unit of memory of its own and a thread that sleeps at first.
+static void load_second(void)
+{
+    struct instance *in = host_instance();
+    pa_t scratch = page(PAGES + SPACES + 16);
+    struct space_desc *s = host_at(scratch);
+    uint64_t value, a[6] = {ABI_WINDOW + scratch};
+
+    *s = (struct space_desc){.rule = TRAP_NATIVE, .place = page(100)};
+    assert_int_equal(host_call(0, SYS_space_load, a, &value), ERR_OK);
+    remember(value);
+    struct kernel_desc *d = host_at(scratch);
+    *d = (struct kernel_desc){.space = value,
+                              .trap = HOST_TRAP,
+                              .fault = HOST_FAULT,
+                              .exception = HOST_EXCEPTION,
+                              .place = page(100) + 64,
+                              .channel = page(101),
+                              .frame_states = page(102),
+                              .first_frame = given >> 12,
+                              .frame_count = 512,
+                              .limits = {8, 0, 0, 8}};
+    a[0] = ABI_WINDOW + scratch;
+    int64_t e = host_call(0, SYS_kernel_load, a, &value);
+    assert_int_equal(e, ERR_OK);
+    ids[0] = value;
+    uint64_t g[6] = {value, given >> ABI_GROUP_SHIFT, 4, GROUP_WRITE};
+    assert_int_equal(host_call(0, SYS_kernel_grant, g, NULL), ERR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        struct thread_desc *t = host_at(scratch);
+        pa_t state = page(104 + i);
+        *t = (struct thread_desc){.space = space_at(in, kernel_find(in, value)->space->o.slot)->o.id,
+                                  .priority = 4,
+                                  .state = state,
+                                  .state_va = ABI_WINDOW + state,
+                                  .xstack = 0x700000};
+        ((struct thread_state *)host_at(state))->frame[0].rip = HOST_TEXT;
+        uint64_t id;
+        a[0] = ABI_WINDOW + scratch;
+        if (host_call(0, SYS_thread_load, a, &id) == ERR_OK) {
+            remember(id);
+        }
+    }
+}
+
+static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
+{
+    seed = s;
+    memset(ids, 0, sizeof(ids));
+    host_boot(cpus, 48 << 20, cmdline);
+    given = host_instance()->info->range[0].base;
+    memory = given + ABI_LARGE;
+    memset(host_at(memory), 0, 128 * ABI_PAGE);
+    load_second();
+    for (uint32_t i = 0; i < steps; i++) {
+        step(draw(cpus));
+        host_check();
+    }
+    printf("seed %lu: %u processors, %s: %lu loads of threads, %lu writebacks, %lu of mappings\n",
+           (unsigned long)s, cpus, cmdline, (unsigned long)host_instance()->stats->loads[OBJECT_THREAD],
+           (unsigned long)host_instance()->stats->writebacks[OBJECT_THREAD],
+           (unsigned long)host_instance()->stats->writebacks[OBJECT_MAPPING]);
+    host_shutdown();
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *s = getenv(name);
+    return s == NULL ? otherwise : strtoull(s, NULL, 0);
+}
+
+static void test_tiny(void **state)
+{
+    uint64_t first = from_environment("QUOIN_SEED", 1), count = getenv("QUOIN_SEED") != NULL ? 1 : 12;
+    uint32_t steps = (uint32_t)from_environment("QUOIN_STEPS", 4000);
+
+    (void)state;
+    for (uint64_t s = first; s < first + count; s++) {
+        printf("seed %lu\n", (unsigned long)s);
+        fflush(stdout);
+        run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
+        run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tiny)};
+    return cmocka_run_group_tests_name("kernel_random", tests, NULL, NULL);
+}

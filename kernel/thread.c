@@ -1,0 +1,206 @@
+// thread.c - threads: load and unload.
+#include "thread.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "cache.h"
+#include "instance.h"
+#include "rights.h"
+#include "sched.h"
+#include "writeback.h"
+
+static bool is_user_address(va_t va)
+{
+    return va != 0 && va < ABI_USER_END;
+}
+
+// Every check, no change.  *space may come out NULL for a thread that is in a handler.
+static err_t decode(struct instance *in, struct appkernel *k, const struct thread_desc *d,
+                    struct space **space, struct appkernel **kern)
+{
+    *space = NULL;
+    *kern = k;
+    if ((d->flags & ~(LOAD_LOCKED | LOAD_SIGNALED)) != 0 || d->priority >= ABI_PRIORITIES ||
+        (d->state & (ABI_PAGE - 1)) != 0 || !is_user_address(d->state_va) || !is_user_address(d->xstack) ||
+        d->xstack % 16 != 0) {
+        return ERR_INVAL;
+    }
+    uint64_t all = in->cpus == 64 ? ~0ull : (1ull << in->cpus) - 1;
+    if (d->affinity != 0 && (d->affinity & all) == 0) {
+        return ERR_INVAL;
+    }
+    if (!rights_cover(in, k, d->state, ABI_PAGE, GROUP_WRITE)) {
+        return ERR_DENIED;
+    }
+    if (d->space != 0) {
+        *space = space_find(in, d->space);
+        if (*space == NULL) {
+            return ERR_STALE;
+        }
+        if ((*space)->owner != k && (*space)->manager != k) {
+            return ERR_DENIED;
+        }
+        *kern = (*space)->manager;
+    }
+    if (d->priority > k->limits.max_priority) {
+        return ERR_LIMIT;
+    }
+    if ((d->flags & LOAD_LOCKED) && k->locked_threads >= k->limits.locked_threads) {
+        return ERR_LIMIT;
+    }
+    return ERR_OK;
+}
+
+static struct thread **state_bucket(struct instance *in, pa_t state)
+{
+    return &in->state_hash[(state >> ABI_PAGE_SHIFT) % STATE_HASH];
+}
+
+// A state page holds the registers of one thread: it cannot be loaded twice.
+static bool page_in_use(struct instance *in, pa_t state)
+{
+    for (struct thread *t = *state_bucket(in, state); t != NULL; t = t->state_next) {
+        if (t->state_pa == state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void page_enter(struct instance *in, struct thread *t)
+{
+    struct thread **bucket = state_bucket(in, t->state_pa);
+
+    t->state_next = *bucket;
+    *bucket = t;
+}
+
+static void page_leave(struct instance *in, struct thread *t)
+{
+    struct thread **at = state_bucket(in, t->state_pa);
+
+    while (*at != t) {
+        at = &(*at)->state_next;
+    }
+    *at = t->state_next;
+}
+
+void thread_set_space(struct thread *t, struct space *s)
+{
+    list_remove(&t->sibling);
+    t->space = s;
+    if (s != NULL) {
+        list_append(&s->threads, &t->sibling);
+    }
+}
+
+static void fill(struct instance *in, struct thread *t, const struct thread_desc *d, struct appkernel *owner,
+                 struct appkernel *kern, uint32_t depth)
+{
+    t->kern = kern;
+    t->owner = owner;
+    t->space = NULL;
+    t->state = arch_phys(d->state);
+    t->state_pa = d->state;
+    t->state_va = d->state_va;
+    t->xstack = d->xstack;
+    t->cookie = d->cookie;
+    t->affinity = d->affinity != 0 ? d->affinity : ~0ull;
+    t->depth = depth;
+    t->priority = d->priority;
+    t->signalled = d->flags & LOAD_SIGNALED;
+    t->timed = false;
+    t->deadline = t->slice = t->value = 0;
+    list_init(&t->sibling);
+    list_init(&t->queue);
+    list_init(&t->timer);
+    page_enter(in, t);
+}
+
+err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_desc *d, oid_t *id)
+{
+    struct instance *in = cpu->instance;
+    struct appkernel *kern;
+    struct space *space;
+
+    err_t e = decode(in, owner, d, &space, &kern);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct thread_state *state = arch_phys(d->state);
+    uint32_t depth = __atomic_load_n(&state->depth, __ATOMIC_RELAXED);
+    if (depth > ABI_MAX_DEPTH || (depth == 0 && space == NULL) || page_in_use(in, d->state)) {
+        return ERR_INVAL;
+    }
+    e = cache_make_room(cpu, &in->threads, OBJECT_THREAD);
+    if (e != ERR_OK) {
+        return e;
+    }
+    // Making room may have unloaded the space; then its id is stale now.
+    if (space != NULL && space->o.state != OBJECT_LOADED) {
+        return ERR_STALE;
+    }
+    struct thread *t = (struct thread *)handle_take(&in->threads, arch_now());
+    fill(in, t, d, owner, kern, depth);
+    thread_set_space(t, space);
+    t->cpu = t->affinity >> cpu->number & 1 ? cpu->number : (cpu_t)__builtin_ctzll(t->affinity);
+    t->o.lock = d->flags & LOAD_LOCKED;
+    owner->locked_threads += t->o.lock;
+    state->loaded = 1;
+    state->reason = REASON_NONE;
+    in->stats->loads[OBJECT_THREAD]++;
+    in->stats->free_threads = in->threads.free;
+    *id = t->o.id;
+    sched_ready(cpu, t);
+    return ERR_OK;
+}
+
+void thread_doom(struct cpu *cpu, struct thread *t, uint32_t reason, uint64_t value)
+{
+    t->value = value;
+    handle_doom(&t->o, reason, &cpu->instance->unloading);
+}
+
+bool thread_pinned(const struct thread *t)
+{
+    return t->o.lock && appkernel_pinned(t->kern) && (t->owner == t->kern || appkernel_pinned(t->owner)) &&
+           (t->space == NULL || space_pinned(t->space));
+}
+
+bool thread_unload_step(struct cpu *cpu, struct thread *t)
+{
+    struct instance *in = cpu->instance;
+    uint32_t run = RUN_READY;
+
+    assert(t->o.state == OBJECT_UNLOADING);
+    if (t->status == THREAD_RUNNING) {
+        if (t != cpu->thread) {
+            sched_poke(cpu, &in->cpu[t->cpu]);
+            return false;
+        }
+        sched_leave(cpu);
+    } else {
+        if (t->status == THREAD_WAITING && t->o.reason != REASON_BAD_STATE) {
+            run = RUN_WAITING;
+        }
+        sched_remove(cpu, t);
+    }
+    struct thread_state *s = t->state;
+    s->depth = t->depth;
+    s->reason = t->o.reason;
+    s->run = run;
+    s->deadline = run == RUN_WAITING ? t->deadline : 0;
+    s->value = t->value;
+    __atomic_store_n(&s->loaded, 0, __ATOMIC_RELEASE); // pairs with the owner's load: the page is its again
+    t->owner->locked_threads -= t->o.lock;
+    in->stats->unloads[OBJECT_THREAD]++;
+    writeback_post(cpu, t->owner, &t->o, t->cookie, t->value);
+    if (t->o.reason >= REASON_DOUBLE_FAULT && t->owner != in->first) {
+        writeback_post(cpu, in->first, &t->o, t->kern->cookie, t->value);
+    }
+    thread_set_space(t, NULL);
+    page_leave(in, t);
+    handle_release(&in->threads, &t->o);
+    in->stats->free_threads = in->threads.free;
+    return true;
+}

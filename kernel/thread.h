@@ -1,0 +1,55 @@
+// thread.h - threads: registers in a state page, a space, a kernel that handles what happens to them.
+//
+// Not here: choosing who runs (sched.c), forwarding and resuming (trap.c).
+// States: READY -> RUNNING -> {READY, WAITING} -> READY; only sched.c writes them.  A thread that runs on
+// another processor is unloaded by that processor: it is asked by an interrupt.
+// Depth 0 is the program in `space`; at depth 1 and more it runs a handler in its kernel's space, and then
+// the program's space may be gone (space is NULL).
+// Fields: I immutable while loaded  l instance lock  p the processor it runs on
+#pragma once
+#include <abi/frame.h>
+#include <abi/errors.h>
+#include <abi/object.h>
+
+#include "handle.h"
+
+struct cpu;
+struct appkernel;
+struct space;
+
+enum thread_status { THREAD_READY, THREAD_RUNNING, THREAD_WAITING };
+
+struct thread {
+    struct object     o;           // first
+    struct appkernel *kern;        // I  its handlers, and whose rights it uses
+    struct appkernel *owner;       // I  who hears of its writeback
+    struct space     *space;       // l  the program's, or NULL; see thread_set_space()
+    struct thread_state *state;    // I  through the map of memory
+    pa_t              state_pa;    // I
+    va_t              state_va;    // I
+    va_t              xstack;      // I
+    uint64_t          cookie;      // I
+    uint64_t          affinity;    // I
+    uint32_t          depth;       // p
+    uint32_t          priority;    // l
+    uint8_t           status;      // l  enum thread_status
+    bool              signalled;   // l  a signal that wait has not taken yet
+    bool              timed;       // l  on a processor's list of deadlines
+    cpu_t             cpu;         // l  where it runs, is ready, or ran last
+    uint64_t          deadline;    // l  of wait, 0: none
+    uint64_t          slice;       // l  ticks left of its slice, 0: a fresh one
+    uint64_t          value;       // l  given by its own thread_unload
+    struct thread    *state_next;  // l  in the hash of state pages
+    struct list       sibling;     // l  on its space's list
+    struct list       queue;       // l  on a ready list
+    struct list       timer;       // l  on a processor's list of deadlines
+};
+
+// Load for kernel `owner`; it is ready at once.
+err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_desc *d, oid_t *id);
+bool  thread_unload_step(struct cpu *cpu, struct thread *t);
+bool  thread_pinned(const struct thread *t);
+// Change the program's space; NULL: it has none.
+void  thread_set_space(struct thread *t, struct space *s);
+// LOADED -> UNLOADING, remembering why.
+void  thread_doom(struct cpu *cpu, struct thread *t, uint32_t reason, uint64_t value);

@@ -1,0 +1,222 @@
+// trap.c - forwarding and resuming, and what the machine calls when something happens.
+#include "trap.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "atomic.h"
+#include "cache.h"
+#include "instance.h"
+#include "sched.h"
+#include "syscall.h"
+#include "tlb.h"
+
+enum { RED_ZONE = 128, VECTOR_PAGE_FAULT = 14, INITIAL_FLAGS = 0x202 };
+
+static void thread_die(struct cpu *cpu, struct thread *t, uint32_t reason, uint64_t value)
+{
+    const struct frame *f = cpu->frame;
+
+    if (t->kern == cpu->instance->first &&
+        (reason == REASON_DOUBLE_FAULT || t->o.id == cpu->instance->info->thread)) {
+        panic("the first kernel failed: reason %u kind %u vector %u error %lx address %lx rip %lx rsp %lx",
+              reason, f->kind, f->vector, (unsigned long)f->error, (unsigned long)f->addr,
+              (unsigned long)f->rip, (unsigned long)f->rsp);
+    }
+    bool held = cpu->locked; // a call's bad pointer is a fault inside the call
+    if (!held) {
+        instance_lock(cpu);
+    }
+    if (t->o.state == OBJECT_LOADED) {
+        thread_doom(cpu, t, reason, value);
+    }
+    cache_step(cpu, &t->o);
+    if (!held) {
+        sched_exit(cpu);
+        instance_unlock(cpu);
+    }
+}
+
+void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr)
+{
+    struct thread *t = cpu->thread;
+    struct appkernel *k = t->kern;
+    struct frame *f = cpu->frame, *h = f + 1;
+    uint32_t depth = t->depth;
+
+    f->kind = kind;
+    f->vector = vector;
+    f->error = error;
+    f->addr = addr;
+    if (depth == ABI_MAX_DEPTH) {
+        thread_die(cpu, t, REASON_DOUBLE_FAULT, addr);
+        return;
+    }
+    h->kind = FRAME_TRAP; // nothing of value is in RCX and R11 of a fresh handler
+    h->rip = kind == FRAME_TRAP ? k->trap : kind == FRAME_FAULT ? k->fault : k->exception;
+    h->rsp = depth == 0 ? t->xstack - 8 : ((f->rsp - RED_ZONE) & ~15ull) - 8;
+    h->rflags = INITIAL_FLAGS;
+    h->rdi = t->state_va;
+    h->rsi = t->cookie;
+    h->rdx = depth;
+    t->depth = depth + 1;
+    cpu->frame = h;
+    cpu->enter_fresh = 1;
+    if (cpu->root != k->root) {
+        arch_space_switch(cpu, k->root);
+    }
+}
+
+// The program's space went while we were switching to it: stay in the handler.
+static err_t resume_lost(struct cpu *cpu, struct thread *t)
+{
+    arch_space_switch(cpu, t->kern->root);
+    return ERR_STALE;
+}
+
+// The program goes on in another space than before.
+static err_t resume_change(struct cpu *cpu, struct thread *t, oid_t id)
+{
+    bool held = cpu->locked;
+    err_t e = ERR_OK;
+
+    if (!held) {
+        instance_lock(cpu);
+    }
+    struct space *s = space_find(cpu->instance, id);
+    if (s == NULL) {
+        e = ERR_STALE;
+    } else if (s->manager != t->kern) {
+        e = ERR_DENIED;
+    } else {
+        thread_set_space(t, s);
+    }
+    if (!held) {
+        instance_unlock(cpu);
+    }
+    return e;
+}
+
+err_t trap_resume(struct cpu *cpu, oid_t id)
+{
+    struct thread *t = cpu->thread;
+    uint32_t depth = t->depth;
+
+    if (depth == 0) {
+        return ERR_DEPTH;
+    }
+    if (depth == 1) {
+        struct space *s = load_relaxed(&t->space);
+        if (id == 0 && s != NULL) {
+            id = load_relaxed(&s->o.id);
+        }
+        if (s == NULL || id == 0 || load_relaxed(&s->o.id) != id) {
+            err_t e = resume_change(cpu, t, id);
+            if (e != ERR_OK) {
+                return e;
+            }
+            s = t->space;
+        }
+        // Against the unload of s on another processor: it clears s->o.id, fences, and then looks at t and at
+        // cpu->root.  Here cpu->root is stored and the page-table register written, which serialises, before the
+        // id is read again.  (a) The id is still there: the unload sees us and interrupts this processor.
+        // (b) It is gone: we leave again.
+        if (cpu->root != s->root) {
+            arch_space_switch(cpu, s->root);
+        } else {
+            fence_full();
+        }
+        if (load_relaxed(&s->o.id) != id) {
+            return resume_lost(cpu, t);
+        }
+    }
+    t->depth = depth - 1;
+    cpu->frame = &t->state->frame[depth - 1];
+    cpu->stats->resumes++;
+    return ERR_OK;
+}
+
+void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t addr)
+{
+    if (vector == VECTOR_PAGE_FAULT) {
+        cpu->stats->faults++;
+        trap_forward(cpu, FRAME_FAULT, vector, error & (FAULT_PRESENT | FAULT_WRITE | FAULT_EXEC), addr);
+    } else {
+        cpu->stats->exceptions++;
+        trap_forward(cpu, FRAME_EXCEPTION, vector, error, 0);
+    }
+}
+
+void kernel_bad_frame(struct cpu *cpu)
+{
+    thread_die(cpu, cpu->thread, REASON_BAD_STATE, 0);
+}
+
+// What others wanted of the thread that runs here, while it could not be touched.
+static void answer_requests(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+
+    if (t == NULL) {
+        return;
+    }
+    if (t->o.state == OBJECT_UNLOADING) {
+        cache_step(cpu, &t->o);
+    } else if (t->space != NULL && t->space->o.state == OBJECT_UNLOADING) {
+        struct space *s = t->space;
+        if (t->depth > 0) {
+            thread_set_space(t, NULL);
+        } else {
+            cache_unload(cpu, &t->o, s->o.reason);
+        }
+    }
+}
+
+static void console_ready(struct cpu *cpu)
+{
+    struct appkernel *k = cpu->instance->console_reader;
+    struct thread *t = k == NULL ? NULL : thread_find(cpu->instance, k->listener);
+
+    if (t != NULL) {
+        sched_signal(cpu, t);
+    }
+}
+
+void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
+{
+    if (cpu->frame != NULL) {
+        cpu->frame->kind = FRAME_NONE;
+    }
+    cpu->stats->interrupts++;
+    tlb_answer(cpu);
+    if (irq == ARCH_IRQ_SPURIOUS || (irq == ARCH_IRQ_IPI && load_relaxed(&cpu->request) == 0)) {
+        return;
+    }
+    instance_lock(cpu);
+    if (fetch_and_acq_rel(&cpu->request, (uint32_t)~CPU_RESCHEDULE) &
+        CPU_RESCHEDULE) { // pairs with sched_poke()
+        cpu->resched = true;
+        answer_requests(cpu);
+    }
+    if (irq == ARCH_IRQ_TIMER) {
+        sched_tick(cpu);
+    } else if (irq == ARCH_IRQ_CONSOLE) {
+        console_ready(cpu);
+    }
+    sched_exit(cpu);
+    instance_unlock(cpu);
+}
+
+void kernel_syscall(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+
+    // The space decides what a trap instruction means, never the registers (C33).
+    if (t->depth == 0 && t->space->kernel != t->kern) {
+        if (t->space->rule == TRAP_FORWARD || !syscall_is_any(cpu->frame->rax)) {
+            cpu->stats->traps++;
+            trap_forward(cpu, FRAME_TRAP, 0, 0, 0);
+            return;
+        }
+    }
+    syscall_run(cpu, t);
+}

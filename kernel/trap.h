@@ -1,0 +1,17 @@
+// trap.h - forwarding of traps, faults and exceptions, and the return from a handler.
+//
+// The same thread goes on in its application kernel's handler, at the next depth of its state page; no
+// other thread, no scheduling, and no lock: all that is touched belongs to the thread that runs here.  Its
+// kernel cannot be unloaded meanwhile, since that begins with this thread.
+// Cache Kernel, 2.1 and 2.3.
+#pragma once
+#include <abi/errors.h>
+#include <abi/types.h>
+
+struct cpu;
+struct thread;
+
+// Run the handler for what happened.  No frame left: the thread is written back, REASON_DOUBLE_FAULT.
+void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr);
+// Back to the frame below; if that is the program, in space `id` (0: the one it had).  No lock held.
+err_t trap_resume(struct cpu *cpu, oid_t id);

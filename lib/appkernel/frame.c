@@ -1,0 +1,240 @@
+// frame.c - the frames of the granted memory.
+//
+// Each range has an array of records at its beginning (in the first range: behind what the starter used), one
+// for each frame behind the array.  A free frame is on a doubly linked list, so that a frame in the middle can
+// be taken for a run; frames that were never used are not: `fresh` counts up through them.
+// Locking: one spin lock.  Never used by the service thread.
+#include "appkernel_impl.h"
+
+#include <base.h>
+
+enum { MAX_RANGES = 8, NONE = UINT32_MAX };
+
+struct frame_record {                    // l  all fields: frame_lock; users is also changed atomically
+    uint32_t users;                      // 0: free
+    uint32_t next, prev;                 // while free and below `fresh`
+};
+
+struct frame_range {
+    pa_t     base;                       // I  of the first frame that has a record
+    uint64_t count;                      // I
+    uint64_t fresh;                      // l  frames from here on were never given
+    uint32_t free;                       // l  first of the list, NONE
+    uint64_t search;                     // l  where the last run was found
+    struct frame_record *record;         // I
+};
+
+static struct frame_range range[MAX_RANGES];
+static unsigned ranges;
+static uint64_t frames_free;             // l
+static uint32_t frame_lock;
+
+static void range_add(pa_t base, pa_t end)
+{
+    struct frame_range *r = &range[ranges];
+
+    base = (base + ABI_PAGE - 1) & ~(pa_t)(ABI_PAGE - 1);
+    if (end <= base + 2 * ABI_PAGE || ranges == MAX_RANGES) {
+        return;
+    }
+    uint64_t frames = (end - base) >> ABI_PAGE_SHIFT;
+    uint64_t table = (frames * sizeof(struct frame_record) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+    r->record = ak_window(base);
+    r->base = base + (table << ABI_PAGE_SHIFT);
+    r->count = frames - table;
+    r->free = NONE;
+    memset(r->record, 0, r->count * sizeof(struct frame_record));
+    frames_free += r->count;
+    ranges++;
+}
+
+void ak_frames_init(void)
+{
+    for (uint32_t i = 0; i < ak_info->ranges && i < MAX_RANGES; i++) {
+        const struct memory_range *m = &ak_info->range[i];
+        range_add(i == 0 && ak_info->free != 0 ? ak_info->free : m->base, m->base + m->length);
+    }
+}
+
+// The record of a frame, or NULL if it is none of ours.
+static struct frame_record *frame_find(pa_t frame, struct frame_range **in)
+{
+    for (unsigned i = 0; i < ranges; i++) {
+        struct frame_range *r = &range[i];
+        uint64_t index = (frame - r->base) >> ABI_PAGE_SHIFT;
+        if (frame >= r->base && index < r->count) {
+            *in = r;
+            return &r->record[index];
+        }
+    }
+    return NULL;
+}
+
+static void list_push(struct frame_range *r, uint32_t index)
+{
+    struct frame_record *f = &r->record[index];
+
+    f->next = r->free;
+    f->prev = NONE;
+    if (r->free != NONE) {
+        r->record[r->free].prev = index;
+    }
+    r->free = index;
+}
+
+static void list_remove(struct frame_range *r, uint32_t index)
+{
+    struct frame_record *f = &r->record[index];
+
+    if (f->next != NONE) {
+        r->record[f->next].prev = f->prev;
+    }
+    if (f->prev != NONE) {
+        r->record[f->prev].next = f->next;
+    } else {
+        r->free = f->next;
+    }
+}
+
+static bool range_take(struct frame_range *r, pa_t *frame)
+{
+    uint64_t index = r->free;
+
+    if (r->free != NONE) {
+        list_remove(r, r->free);
+    } else if (r->fresh < r->count) {
+        index = r->fresh++;
+    } else {
+        return false;
+    }
+    r->record[index].users = 1;
+    *frame = r->base + (index << ABI_PAGE_SHIFT);
+    return true;
+}
+
+pa_t ak_frame_alloc(void)
+{
+    pa_t frame = 0;
+
+    ak_spin_lock(&frame_lock);
+    for (unsigned i = 0; i < ranges; i++) {
+        if (range_take(&range[i], &frame)) {
+            frames_free--;
+            break;
+        }
+    }
+    ak_spin_unlock(&frame_lock);
+    return frame;
+}
+
+// Take `count` frames from `index` on; the ones that were never used before them go to the list.
+static void run_take(struct frame_range *r, uint64_t index, unsigned count)
+{
+    while (r->fresh < index) {
+        list_push(r, (uint32_t)r->fresh++);
+    }
+    for (uint64_t i = index; i < index + count; i++) {
+        if (i < r->fresh) {
+            list_remove(r, (uint32_t)i);
+        } else {
+            r->fresh = i + 1;
+        }
+        r->record[i].users = 1;
+    }
+    frames_free -= count;
+    r->search = index + count;
+}
+
+// The first of `count` free frames in a row in [from, to), or `to`.
+static uint64_t run_search(const struct frame_range *r, uint64_t from, uint64_t to, unsigned count)
+{
+    unsigned found = 0;
+
+    for (uint64_t i = from; i < to; i++) {
+        found = r->record[i].users == 0 ? found + 1 : 0;
+        if (found == count) {
+            return i + 1 - count;
+        }
+    }
+    return to;
+}
+
+static bool range_take_run(struct frame_range *r, unsigned count, pa_t *frame)
+{
+    uint64_t index = r->fresh, end = r->count;
+
+    if (end - index < count) {
+        uint64_t from = r->search < end ? r->search : 0;
+        index = run_search(r, from, end, count);
+        if (index == end) {
+            index = run_search(r, 0, end, count);
+        }
+        if (index == end) {
+            return false;
+        }
+    }
+    run_take(r, index, count);
+    *frame = r->base + (index << ABI_PAGE_SHIFT);
+    return true;
+}
+
+pa_t ak_frame_alloc_run(unsigned count)
+{
+    pa_t frame = 0;
+
+    if (count <= 1) {
+        return count == 1 ? ak_frame_alloc() : 0;
+    }
+    ak_spin_lock(&frame_lock);
+    for (unsigned i = 0; i < ranges && frames_free >= count; i++) {
+        if (range_take_run(&range[i], count, &frame)) {
+            break;
+        }
+    }
+    ak_spin_unlock(&frame_lock);
+    return frame;
+}
+
+void ak_frame_get(pa_t frame)
+{
+    struct frame_range *r;
+    struct frame_record *f = frame_find(frame, &r);
+
+    if (f != NULL) {
+        __atomic_fetch_add(&f->users, 1, __ATOMIC_RELAXED);
+    }
+}
+
+void ak_frame_put(pa_t frame)
+{
+    struct frame_range *r;
+    struct frame_record *f = frame_find(frame, &r);
+
+    if (f == NULL) {
+        return;
+    }
+    // Under the lock, because a frame without users is on the list at any moment that the lock is free.
+    ak_spin_lock(&frame_lock);
+    uint32_t left = __atomic_sub_fetch(&f->users, 1, __ATOMIC_RELAXED);
+    if (left == 0) {
+        list_push(r, (uint32_t)(f - r->record));
+        frames_free++;
+    }
+    ak_spin_unlock(&frame_lock);
+    if (left == UINT32_MAX) {
+        ak_panic("frame %lx freed twice", (unsigned long)frame);
+    }
+}
+
+unsigned ak_frame_users(pa_t frame)
+{
+    struct frame_range *r;
+    const struct frame_record *f = frame_find(frame, &r);
+
+    return f == NULL ? 2 : __atomic_load_n(&f->users, __ATOMIC_RELAXED);
+}
+
+uint64_t ak_frames_free(void)
+{
+    return __atomic_load_n(&frames_free, __ATOMIC_RELAXED);
+}

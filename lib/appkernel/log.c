@@ -1,0 +1,58 @@
+// log.c - lines in the system's log, and the end of a kernel that cannot go on.
+#include "appkernel.h"
+
+#include <base.h>
+#include <sys.h>
+
+enum { LOG_PORT = 1, LOG_LINE = 256, LOG_TRIES = 1000 };
+
+// Begins every line.  A kernel may define its own.
+__attribute__((weak)) const char ak_name[] = "appkernel";
+
+static void write_all(const char *text, size_t length)
+{
+    for (unsigned tries = 0; length > 0 && tries < LOG_TRIES; tries++) {
+        uint64_t taken = 0;
+        if (sys_console_write(LOG_PORT, text, length, &taken) != ERR_OK) {
+            return;
+        }
+        text += taken;
+        length -= taken;
+        if (taken == 0) {
+            ak_pause();
+        }
+    }
+}
+
+static void log_line(const char *before, const char *format, va_list arguments)
+{
+    char line[LOG_LINE];
+    size_t n = (size_t)base_format(line, sizeof(line), "%s: %s", ak_name, before);
+    int more = base_vformat(line + n, sizeof(line) - n - 1, format, arguments);
+
+    n += (size_t)more < sizeof(line) - n - 2 ? (size_t)more : sizeof(line) - n - 2;
+    line[n++] = '\n';
+    write_all(line, n);
+}
+
+void ak_log(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_line("", format, arguments);
+    va_end(arguments);
+}
+
+void ak_panic(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_line("panic: ", format, arguments);
+    va_end(arguments);
+    ak_stop(125);
+    for (;;) {
+        (void)sys_wait(0);
+    }
+}

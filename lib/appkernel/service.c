@@ -1,0 +1,299 @@
+// service.c - the service thread: loads threads again, keeps the deadlines of unloaded ones.
+//
+// It is the first thread of its kernel, loaded and locked by the starter, and takes no lock.  What it knows of a
+// thread is in the thread's state page (loaded, depth, reason, run, deadline) and in its flags; consider() looks at
+// one and does what is to be done.  A thread is looked at
+//   - when it was put on the reload list: run, wake, interrupt;
+//   - when the writeback channel names it;
+//   - all of them, when the channel had lost entries.
+// Not loaded: if it was waiting and nobody has woken it, it stays so until its deadline (`parked`); else it joins
+// the `ready` queue, whose head is loaded as soon as the supervisor has room (ERR_AGAIN: in a quarter of a slice).
+//
+// A thread that was written back in its program, or between ak_returning() and the program, is started again in
+// resume(): that reloads the program's space if need be and looks for signals, and takes no slot of a space before
+// it runs.
+//
+// End of a thread: ak_thread_exit sets `dying` and unloads itself.  Its writeback is the last thing that happens to
+// it, so when that entry is read, nothing refers to it any more: bury().  With entries lost, see scan().
+#include "appkernel_impl.h"
+
+#include <base.h>
+#include <sys.h>
+
+static struct ak_thread *reload;         // stack, pushed by everyone
+static uint32_t stopping;
+static int stop_value;
+
+static struct ak_thread *all;            // s  below: the service thread only
+static struct ak_thread *ready_first, *ready_last;
+static uint32_t channel_tail, channel_lost;
+static unsigned parked_count;            // those with a deadline
+
+void ak_service_kick(void)
+{
+    (void)sys_signal(ak_info->thread);
+}
+
+void ak_stop(int value)
+{
+    stop_value = value;
+    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);            // pairs with ak_service()
+    ak_service_kick();
+}
+
+void ak_queue(struct ak_thread *t)
+{
+    if (exchange32(&t->queued, 1) != 0) {
+        return;                          // who queued it kicks the service thread
+    }
+    t->next_queued = __atomic_load_n(&reload, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&reload, &t->next_queued, t, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+    ak_service_kick();
+}
+
+static void know(struct ak_thread *t)
+{
+    t->known = true;
+    t->next = all;
+    t->prev = NULL;
+    if (all != NULL) {
+        all->prev = t;
+    }
+    all = t;
+}
+
+static void unpark(struct ak_thread *t)
+{
+    parked_count -= t->parked;
+    t->parked = false;
+}
+
+// The last words on a thread.  `queued` stays set: so nobody can put it on the list again.
+static void bury(struct ak_thread *t)
+{
+    if (exchange32(&t->queued, 1) != 0) {
+        return;                          // on the list: when it is taken from there
+    }
+    unpark(t);
+    if (t->prev != NULL) {
+        t->prev->next = t->next;
+    } else {
+        all = t->next;
+    }
+    if (t->next != NULL) {
+        t->next->prev = t->prev;
+    }
+    ak_thread_bury(t);
+}
+
+static void make_ready(struct ak_thread *t)
+{
+    if (t->ready) {
+        return;
+    }
+    unpark(t);
+    t->ready = true;
+    t->next_ready = NULL;
+    if (ready_first == NULL) {
+        ready_first = t;
+    } else {
+        ready_last->next_ready = t;
+    }
+    ready_last = t;
+}
+
+static void consider(struct ak_thread *t)
+{
+    struct thread_state *s = t->state;
+
+    if (__atomic_load_n(&s->loaded, __ATOMIC_ACQUIRE) != 0) {
+        // Stale all the same: it is being written back, and will be in the channel.
+        if (load32(&t->interrupt) != 0) {
+            (void)sys_thread_unload(t->id, 0);
+        } else {
+            (void)sys_signal(t->id);
+        }
+        return;
+    }
+    __atomic_store_n(&t->id, 0, __ATOMIC_RELEASE);
+    if (load32(&t->dying) != 0) {
+        bury(t);
+        return;
+    }
+    __atomic_store_n(&t->interrupt, 0, __ATOMIC_SEQ_CST);
+    if (s->run == RUN_WAITING && load32(&t->woken) == 0) {
+        bool has_deadline = s->deadline != 0;
+        parked_count += has_deadline - t->parked;
+        t->parked = has_deadline;
+        return;
+    }
+    make_ready(t);
+}
+
+static void take_reload_list(void)
+{
+    struct ak_thread *t = __atomic_exchange_n(&reload, NULL, __ATOMIC_ACQUIRE);
+
+    while (t != NULL) {
+        struct ak_thread *next = t->next_queued;
+        if (!t->known) {
+            know(t);
+        }
+        // From here on it may be queued again; what was set before is seen by consider().
+        (void)exchange32(&t->queued, 0);
+        consider(t);
+        t = next;
+    }
+}
+
+static void take_channel(void)
+{
+    struct channel *c = ak_window(ak_info->channel);
+    uint32_t head = load32(&c->head);
+
+    while (channel_tail != head) {
+        struct channel_entry e = c->entry[channel_tail % CHANNEL_ENTRIES];
+        __atomic_store_n(&c->tail, ++channel_tail, __ATOMIC_RELEASE);
+        if (e.type == OBJECT_THREAD) {
+            consider((struct ak_thread *)e.cookie);
+        }
+    }
+}
+
+// The channel has lost entries: look at every thread.  A dying one may be buried only when no entry can name it any
+// more.  It was found unloaded, so its entry was written, or lost, in the same stay in the supervisor; a call that
+// takes the supervisor's lock makes sure that this is over, and then the channel is emptied once more.
+static void scan(void)
+{
+    for (struct ak_thread *t = all; t != NULL; t = t->next) {
+        if (__atomic_load_n(&t->state->loaded, __ATOMIC_ACQUIRE) != 0 || t->ready) {
+            continue;
+        }
+        if (load32(&t->dying) != 0) {
+            t->ready = true;             // only as a mark: a dying thread is never on the queue
+        } else {
+            consider(t);
+        }
+    }
+    (void)sys_signal(ak_info->thread);
+    take_channel();
+    for (struct ak_thread *t = all, *next; t != NULL; t = next) {
+        next = t->next;
+        if (t->ready && load32(&t->dying) != 0 && t->state->loaded == 0) {
+            bury(t);
+        }
+    }
+}
+
+static void check_lost(void)
+{
+    const struct channel *c = ak_window(ak_info->channel);
+    uint32_t lost = load32(&c->lost);
+
+    if (lost != channel_lost) {
+        channel_lost = lost;
+        scan();
+    }
+}
+
+// How a thread goes on that is not loaded now.
+static void prepare(struct ak_thread *t)
+{
+    struct thread_state *s = t->state;
+    bool in_program = t->resume != NULL && (s->depth == 0 || (s->depth == 1 && s->frame[0].kind == FRAME_NONE));
+
+    if (s->reason == REASON_DOUBLE_FAULT || (s->reason == REASON_BAD_STATE && !in_program)) {
+        ak_panic("thread %p failed in its handler: reason %u depth %u rip %lx address %lx", (void *)t, s->reason,
+                 s->depth, (unsigned long)s->frame[s->depth].rip, (unsigned long)s->frame[s->depth].addr);
+    }
+    if (s->reason == REASON_BAD_STATE) {
+        memset(s->xstate, 0, sizeof(s->xstate));
+        s->fs_base = s->gs_base = 0;
+        __atomic_store_n(&t->failed, REASON_BAD_STATE, __ATOMIC_RELEASE);
+    }
+    if (in_program) {
+        s->frame[1].rip = (va_t)t->resume;
+        s->frame[1].rdi = (uint64_t)t;
+        s->frame[1].rsp = t->xstack - 8;
+        s->frame[1].rflags = 0x202;
+        s->depth = 1;
+    }
+    s->reason = REASON_NONE;
+}
+
+static err_t load(struct ak_thread *t)
+{
+    oid_t id;
+
+    prepare(t);
+    struct thread_desc d = {.flags = t->flags | LOAD_SIGNALED, .priority = t->priority,
+                            .state = ak_window_pa(t->state), .state_va = (va_t)t->state, .xstack = t->xstack,
+                            .cookie = (uint64_t)t, .affinity = __atomic_load_n(&t->affinity, __ATOMIC_RELAXED)};
+    err_t e = sys_thread_load(&d, &id);
+    if (e == ERR_OK) {
+        __atomic_store_n(&t->id, id, __ATOMIC_RELEASE);          // pairs with ak_wake() and ak_thread_interrupt()
+    }
+    return e;
+}
+
+// Load the queue's threads.  True: some are left for which there was no room.
+static bool load_ready(void)
+{
+    while (ready_first != NULL) {
+        struct ak_thread *t = ready_first;
+        err_t e = load(t);
+        if (e == ERR_AGAIN) {
+            return true;
+        }
+        if (e != ERR_OK) {
+            ak_panic("thread %p cannot be loaded: error %d", (void *)t, e);
+        }
+        ready_first = t->next_ready;
+        t->ready = false;
+    }
+    return false;
+}
+
+// Load parked threads whose deadline has come.  Gives the next deadline, or 0.
+static uint64_t check_parked(void)
+{
+    uint64_t next = 0;
+
+    if (parked_count == 0) {
+        return 0;
+    }
+    uint64_t now = ak_now();
+    for (struct ak_thread *t = all; t != NULL; t = t->next) {
+        uint64_t deadline = t->state->deadline;
+        if (!t->parked) {
+            continue;
+        }
+        if (deadline <= now) {
+            make_ready(t);
+        } else if (next == 0 || deadline < next) {
+            next = deadline;
+        }
+    }
+    return next;
+}
+
+int ak_service(void (*poll)(void))
+{
+    (void)sys_listen(ak_info->thread);
+    while (load32(&stopping) == 0) {
+        take_channel();
+        take_reload_list();
+        check_lost();
+        uint64_t deadline = check_parked();
+        if (load_ready()) {
+            uint64_t soon = ak_now() + ak_system->slice / 4 + 1;
+            deadline = deadline == 0 || soon < deadline ? soon : deadline;
+        }
+        if (poll != NULL) {
+            poll();
+        }
+        (void)sys_wait(deadline);
+    }
+    return stop_value;
+}

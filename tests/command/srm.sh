@@ -1,0 +1,34 @@
+# srm.sh - what srm says and does: mistakes in the policy file, and kernels that end in one way or another.
+# test: timeout=120
+run() {                                  # run STATUS PATTERN OPTIONS...: the policy comes on stdin
+    local expected=$1 pattern=$2 status=0
+    shift 2
+    cat > policy
+    "$TOOLS/run" --build "$BUILD" --policy policy --log log --timeout 30 "$@" -- > out 2> err || status=$?
+    if [[ $status != "$expected" ]] || ! grep -q -- "$pattern" log; then
+        echo "not ok status $status, not $expected, or no '$pattern' in the log:"
+        cat policy log err
+        exit 1
+    fi
+    echo "ok $pattern"
+}
+
+run 125 'policy: no kernel is named' < /dev/null
+run 125 'policy line 2: unknown word: colonel' <<< $'# two lines\ncolonel x'
+run 125 'policy line 1: not a size: memory=lots' <<< 'kernel doomed memory=lots'
+run 125 'policy line 1: doomed asks for 8192 MiB' --kernels doomed <<< 'kernel doomed memory=8G'
+run 125 'policy line 1: doomed cannot be loaded: .*quota' --kernels doomed <<< 'kernel doomed memory=4M spaces=64'
+run 125 'policy line 1: no such kernel: other' <<< $'primary other\nkernel doomed memory=4M'
+
+run 44 'doomed ended with value 300' --kernels doomed <<< 'kernel doomed memory=4M console args="value"'
+run 7 'doomed ended with value 7' --kernels doomed --smp 2 <<< 'kernel doomed memory=4M console args="leave"'
+run 9 'doomed ended with value 9' --kernels doomed <<< 'kernel doomed memory=4M console args="scribble"'
+run 125 'doomed died: a fault with no room' --kernels doomed <<< 'kernel doomed memory=4M console args="text"'
+grep -q 'depth 4: rip .*page fault: ran code at .* where nothing is mapped' log
+# The others go on when one ends, and the primary one decides the status.
+run 0 'doomed ended with value 7' --kernels doomed,victim <<'END'
+kernel doomed memory=4M console args="leave"
+kernel victim memory=8M console
+primary victim
+END
+grep -q 'victim ended with value 0' log
