@@ -48,13 +48,15 @@ static uint32_t victim_space(struct cpu *cpu, struct object *o)
     struct space *s = (struct space *)o;
     struct thread *self = cpu->thread;
 
-    // The own space of a kernel goes with its kernel.
-    if (s->kernel != NULL || space_pinned(s) || (self != NULL && self->space == s)) {
+    // The own space of a kernel goes with its kernel.  The caller keeps the space it runs in; one that its program
+    // only ran in before, it can do without: it may be asking for another one in its place.
+    if (s->kernel != NULL || space_pinned(s) || (self != NULL && self->space == s && self->depth == 0)) {
         return VICTIM_NEVER;
     }
     uint32_t class = VICTIM_IDLE;
     for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
-        class = max_of(class, thread_class(list_entry(n, struct thread, sibling)));
+        struct thread *t = list_entry(n, struct thread, sibling);
+        class = max_of(class, t == self ? VICTIM_IDLE : thread_class(t));
     }
     return class;
 }

@@ -13,10 +13,11 @@ void instance_lock(struct cpu *cpu)
     struct lock *l = &cpu->instance->lock;
 
     assert(!cpu->locked);
-    uint32_t ticket = fetch_add_relaxed(&l->next, 1);
-    while (load_acquire(&l->serving) != ticket) {   // pairs with the store in instance_unlock()
-        tlb_answer(cpu);
-        arch_relax();
+    while (exchange_acq_rel(&l->held, 1) != 0) {      // pairs with the store in instance_unlock()
+        while (load_relaxed(&l->held) != 0) {
+            tlb_answer(cpu);
+            arch_relax();
+        }
     }
     cpu->locked = true;
 }
@@ -27,5 +28,5 @@ void instance_unlock(struct cpu *cpu)
 
     assert(cpu->locked);
     cpu->locked = false;
-    store_release(&l->serving, l->serving + 1);     // pairs with the load in instance_lock()
+    store_release(&l->held, 0);     // pairs with the exchange in instance_lock()
 }

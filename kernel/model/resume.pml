@@ -2,7 +2,7 @@
  *
  * The resuming processor takes no lock: it stores t->space and its page-table root, then reads the space's id
  * again.  The unloader clears the id, fences, and then looks for threads and roots.  Shown: no program instruction
- * runs in a freed space, and the unload ends.
+ * runs in a freed space, and there is no state in which the two are stuck.
  *
  * Left out: weak memory order.  Both sides have a full fence between their store and their load (a write of the
  * page-table register here, fence_full() in handle_doom() there), so these accesses are sequentially consistent.

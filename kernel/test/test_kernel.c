@@ -216,6 +216,32 @@ static void test_forward(void **state)
     host_shutdown();
 }
 
+// The only slot for spaces of programs holds the one that the caller's program ran in: its handler can have another.
+static void test_own_space_goes(void **state)
+{
+    oid_t s, t, other;
+    struct thread_state *ts;
+    struct place *place;
+    pa_t at;
+
+    (void)state;
+    boot(1, "kernels=2 spaces=3 threads=4 mappings=64");
+    struct instance *in = host_instance();
+    assert_int_equal(load_space(0, LOAD_LOCKED, &other, NULL), ERR_OK);
+    assert_int_equal(load_space(0, 0, &s, &place), ERR_OK);
+    assert_int_equal(in->stats->free_spaces, 0);
+    assert_int_equal(load_thread(0, s, 5, 0, &t, &ts), ERR_OK);
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0, 0), -1);
+    assert_false(host_touch(0, 0x5000, MAP_WRITE, &at));
+    assert_int_equal(load_space(0, 0, &other, NULL), ERR_OK);
+    assert_int_equal(place->loaded, 0);
+    assert_int_equal(place->reason, REASON_EVICTED);
+    assert_int_equal(call(0, SYS_resume, s, 0, 0, 0), ERR_STALE);
+    assert_int_equal(call(0, SYS_resume, other, 0, 0, 0), -1);
+    assert_int_equal(in->cpu[0].thread->depth, 0);
+    host_shutdown();
+}
+
 static void test_double_fault(void **state)
 {
     oid_t s, t;
@@ -279,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_boot),         cmocka_unit_test(test_stale_and_denied),
         cmocka_unit_test(test_mappings),     cmocka_unit_test(test_forward),
         cmocka_unit_test(test_double_fault), cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_own_space_goes),
     };
     return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
 }

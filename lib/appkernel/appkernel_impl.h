@@ -2,6 +2,7 @@
 #pragma once
 #include "appkernel.h"
 
+extern const char ak_stack_bottom[], ak_xstack_top[];   // of the first thread: its stack and, above, its handlers'
 _Noreturn void ak_start(const struct kernel_info *info);
 void ak_frames_init(void);
 void ak_queue(struct ak_thread *t);              // have the service thread look at t

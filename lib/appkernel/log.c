@@ -1,10 +1,10 @@
 // log.c - lines in the system's log, and the end of a kernel that cannot go on.
-#include "appkernel.h"
+#include "appkernel_impl.h"
 
 #include <base.h>
 #include <sys.h>
 
-enum { LOG_PORT = 1, LOG_LINE = 256, LOG_TRIES = 1000 };
+enum { LOG_PORT = 1, LOG_LINE = 256, LOG_TRIES = 1000, PANIC_STATUS = 125 };
 
 // Begins every line.  A kernel may define its own.
 __attribute__((weak)) const char ak_name[] = "appkernel";
@@ -44,6 +44,12 @@ void ak_log(const char *format, ...)
     va_end(arguments);
 }
 
+static bool on_first_thread(void)
+{
+    const char *here = __builtin_frame_address(0);
+    return here >= ak_stack_bottom && here < ak_xstack_top;
+}
+
 void ak_panic(const char *format, ...)
 {
     va_list arguments;
@@ -51,7 +57,10 @@ void ak_panic(const char *format, ...)
     va_start(arguments, format);
     log_line("panic: ", format, arguments);
     va_end(arguments);
-    ak_stop(125);
+    while (on_first_thread()) {
+        (void)sys_thread_unload(0, PANIC_STATUS);    // the one that would hear of ak_stop()
+    }
+    ak_stop(PANIC_STATUS);
     for (;;) {
         (void)sys_wait(0);
     }

@@ -87,11 +87,9 @@ static void bury(struct ak_thread *t)
     ak_thread_bury(t);
 }
 
+// t is not ready.
 static void make_ready(struct ak_thread *t)
 {
-    if (t->ready) {
-        return;
-    }
     unpark(t);
     t->ready = true;
     t->next_ready = NULL;
@@ -122,6 +120,9 @@ static void consider(struct ak_thread *t)
         return;
     }
     __atomic_store_n(&t->interrupt, 0, __ATOMIC_SEQ_CST);
+    if (t->ready) {
+        return;                          // as when its deadline came and there was no room yet
+    }
     if (s->run == RUN_WAITING && load32(&t->woken) == 0) {
         bool has_deadline = s->deadline != 0;
         parked_count += has_deadline - t->parked;

@@ -10,6 +10,8 @@ _start:
 
     .bss
     .balign 64
+    .globl  ak_stack_bottom
+ak_stack_bottom:
     .skip   65536
 ak_stack_top:
     .skip   64                          // between the two, so that neither can be taken for the other

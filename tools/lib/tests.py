@@ -58,8 +58,7 @@ def expand(kind, name, source, files):
     options = read_options(files)
     libcs = options['libc'].split(',') if source.endswith('.c') and kind == 'linux' else ['musl']
     return [Test(kind, name, source, options, int(smp), cache, libc)
-            for libc in libcs for smp in options['smp'].split(',') for cache in options['cache'].split(',')
-            if kind != 'linux' or cache != 'tiny' or smp == options['smp'].split(',')[0]]
+            for libc in libcs for smp in options['smp'].split(',') for cache in options['cache'].split(',')]
 
 
 def all_tests():

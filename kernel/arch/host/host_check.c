@@ -193,7 +193,7 @@ void host_check(void)
     struct count by_kernel[256];
 
     memset(by_kernel, 0, sizeof(by_kernel));
-    CHECK(in->lock.next == in->lock.serving);
+    CHECK(in->lock.held == 0);
     check_cache(&in->kernels);
     check_cache(&in->spaces);
     check_cache(&in->threads);

@@ -12,6 +12,7 @@ enum uart_register { DATA = 0, INTERRUPTS = 1, FIFO = 2, LINE = 3, MODEM = 4, ST
 #define LINE_DIVISOR     0x80           // DATA and INTERRUPTS are the divisor
 #define FIFO_ON          0x01
 #define FIFO_EMPTY       0x06           // both directions
+#define FIFO_TRIGGER_14  0xc0           // interrupt at 14 bytes, or when none has come for four byte times
 #define MODEM_ON         0x0b           // DTR, RTS, and OUT2: the interrupt line
 #define STATUS_INPUT     0x01
 #define STATUS_ROOM      0x20           // the transmitter takes a byte
@@ -44,7 +45,7 @@ void uart_init(void)
         port_write8(base + DATA, 1);
         port_write8(base + INTERRUPTS, 0);
         port_write8(base + LINE, LINE_8N1);
-        port_write8(base + FIFO, FIFO_ON | FIFO_EMPTY);
+        port_write8(base + FIFO, FIFO_ON | FIFO_EMPTY | FIFO_TRIGGER_14);
         port_write8(base + MODEM, MODEM_ON);
         port_write8(base + INTERRUPTS, i == 0 ? INTERRUPT_INPUT : 0);
     }

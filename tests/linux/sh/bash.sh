@@ -1,5 +1,5 @@
 # bash.sh - what bash can do beyond sh: arrays, patterns, process substitution, coprocesses, traps, job control.
-# test: smp=1 cache=default,tiny shell=bash timeout=120
+# test: smp=1,4 cache=default,tiny shell=bash timeout=120
 cd "$(mktemp -d ./workXXXXXX)" || exit 1
 
 echo "== arrays"

@@ -1,5 +1,5 @@
 # tools.sh - busybox's tools on made-up data: find grep sed awk sort tar gzip and many more, alone and in pipes.
-# test: smp=1,4 cache=default,small timeout=180
+# test: smp=1,4 cache=default,tiny timeout=180
 set -u
 umask 022
 cd "$(mktemp -d ./workXXXXXX)" || exit 1

@@ -1,5 +1,5 @@
 # torture.sh - many short processes, deep pipes and many files, as a build would make them.
-# test: smp=1,4 cache=default,small timeout=240
+# test: smp=1,4 cache=default,tiny timeout=240
 cd "$(mktemp -d ./workXXXXXX)" || exit 1
 i=0; while [ $i -lt 150 ]; do /bin/sh -c "echo $i" > out.$i; i=$((i + 1)); done; cat out.* | awk '{ s += $1 } END { print NR, s }'
 cat out.0 | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat
