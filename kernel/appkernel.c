@@ -133,14 +133,14 @@ static bool release_dependents(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
 
-    for (uint32_t i = 0; i < in->threads.size; i++) {
+    for (uint32_t i = 0; k->threads > 0 && i < in->threads.size; i++) {
         struct thread *t = thread_at(in, i);
         if (t->o.state != OBJECT_FREE && (t->kern == k || t->owner == k) &&
             cache_unload(cpu, &t->o, k->o.reason) != ERR_OK) {
             return false;
         }
     }
-    for (uint32_t i = 0; i < in->spaces.size; i++) {
+    for (uint32_t i = 0; k->spaces > 0 && i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);
         if (s->o.state == OBJECT_FREE || s == k->space || (s->owner != k && s->manager != k)) {
             continue;

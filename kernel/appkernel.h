@@ -28,6 +28,7 @@ struct appkernel {
     uint64_t         first_frame, frame_count; // I
     struct kernel_limits limits;             // l
     uint32_t         locked_spaces, locked_threads, locked_mappings;   // l  in use
+    uint32_t         threads, spaces;        // l  that depend on it: run in it or are its own; its own space apart
     oid_t            listener;               // l  thread to signal, may be stale
     bool             console;                // I
     uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at

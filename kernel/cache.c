@@ -70,7 +70,7 @@ static uint32_t victim_kernel(struct cpu *cpu, struct object *o)
     if (k == cpu->instance->first || appkernel_pinned(k) || (self != NULL && self->kern == k)) {
         return VICTIM_NEVER;
     }
-    for (uint32_t i = 0; i < cpu->instance->threads.size; i++) {
+    for (uint32_t i = 0; k->threads > 0 && i < cpu->instance->threads.size; i++) {
         struct thread *t = thread_at(cpu->instance, i);
         if (t->o.state == OBJECT_LOADED && t->kern == k) {
             class = max_of(class, thread_class(t));

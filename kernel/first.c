@@ -62,8 +62,7 @@ static void map(struct first *f, va_t va, pa_t pa, uint64_t length, uint32_t acc
 {
     for (uint64_t at = 0; at < length; at += ABI_LARGE) {
         uint64_t flags = access | MAP_LARGE | MAP_LOCKED;
-        if (mapping_check(f->in, f->k, f->space, va + at, pa + at, flags) != ERR_OK ||
-            mapping_load(f->cpu, f->k, f->space, va + at, pa + at, flags) != ERR_OK) {
+        if (mapping_load(f->cpu, f->k, f->space, va + at, pa + at, flags) != ERR_OK) {
             refuse("the first kernel's mappings cannot be loaded");
         }
     }
@@ -141,7 +140,7 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     }
     f->space = space_find(in, id);
     appkernel_fill(in, f->k, &d, f->space);
-    f->k->locked_spaces = 1;
+    f->k->locked_spaces = f->k->spaces = 1;
     grant(f, f->block, f->block_size, GROUP_WRITE);
 }
 

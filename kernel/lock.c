@@ -8,16 +8,23 @@
 #include "instance.h"
 #include "tlb.h"
 
+static __attribute__((noinline)) void wait_for(struct lock *l, struct cpu *cpu)
+{
+    do {
+        while (load_relaxed(&l->held) != 0) {
+            tlb_answer(cpu);
+            arch_relax();
+        }
+    } while (exchange_acq_rel(&l->held, 1) != 0);
+}
+
 void instance_lock(struct cpu *cpu)
 {
     struct lock *l = &cpu->instance->lock;
 
     assert(!cpu->locked);
-    while (exchange_acq_rel(&l->held, 1) != 0) {      // pairs with the store in instance_unlock()
-        while (load_relaxed(&l->held) != 0) {
-            tlb_answer(cpu);
-            arch_relax();
-        }
+    if (exchange_acq_rel(&l->held, 1) != 0) {         // pairs with the store in instance_unlock()
+        wait_for(l, cpu);
     }
     cpu->locked = true;
 }

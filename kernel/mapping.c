@@ -24,27 +24,39 @@ static uint64_t map_size(uint64_t flags)
     return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
 }
 
-err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa,
-                    uint64_t flags)
+// May k map these frames?
+static bool rights_to_map(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t size, uint32_t access)
+{
+    uint64_t group = pa >> ABI_GROUP_SHIFT;
+
+    if (size == ABI_PAGE) {
+        return group < in->groups && (rights_get(k, group) & access) == access;
+    }
+    return rights_cover(in, k, pa, size, access);
+}
+
+// Is there a place in k's table for what the processor notes of these frames?
+static bool has_frame_states(const struct appkernel *k, uint64_t pfn, uint64_t frames)
+{
+    return pfn >= k->first_frame && k->frame_count >= frames && pfn - k->first_frame <= k->frame_count - frames;
+}
+
+static err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
 {
     uint64_t size = map_size(flags);
+    bool write = flags & MAP_WRITE;
 
     if (s->owner != k && s->manager != k) {
         return ERR_DENIED;
     }
-    if ((flags & ~(uint64_t)MAP_ALL) != 0 || (flags & MAP_ACCESS) == 0 ||
-        (flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC)) {
+    if ((flags & ~(uint64_t)MAP_ALL) != 0 || (flags & MAP_ACCESS) == 0 || (write && (flags & MAP_EXEC)) ||
+        ((va | pa) & (size - 1)) != 0 || va > ABI_USER_END - size) {
         return ERR_INVAL;
     }
-    if ((va | pa) & (size - 1) || va >= ABI_USER_END || size > ABI_USER_END - va) {
-        return ERR_INVAL;
-    }
-    if (!rights_cover(in, k, pa, size, flags & MAP_WRITE ? GROUP_WRITE : GROUP_READ)) {
+    if (!rights_to_map(in, k, pa, size, write ? GROUP_WRITE : GROUP_READ)) {
         return ERR_DENIED;
     }
-    uint64_t pfn = pa >> ABI_PAGE_SHIFT, frames = size >> ABI_PAGE_SHIFT;
-    if ((flags & MAP_WRITE) && (pfn < k->first_frame || pfn - k->first_frame > k->frame_count ||
-                                k->frame_count - (pfn - k->first_frame) < frames)) {
+    if (write && !has_frame_states(k, pa >> ABI_PAGE_SHIFT, size >> ABI_PAGE_SHIFT)) {
         return ERR_INVAL; // a modified bit would have no place to go
     }
     if ((flags & MAP_LOCKED) && k->locked_mappings >= k->limits.locked_mappings) {
@@ -239,31 +251,53 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
     bool locked = flags & MAP_LOCKED, done;
     struct leaf leaf;
 
+    err_t e = mapping_check(in, k, s, va, pa, flags);
+    if (e != ERR_OK) {
+        return e;
+    }
     struct record *crowd = pmap_crowded(in, pa >> ABI_PAGE_SHIFT);
     if (crowd != NULL) {
         record_evict(cpu, crowd);
     }
-    // Mostly the table is there and the entry is free.
-    if (!table_find(in, s, va, level, &leaf) || leaf.level != level || arch_pte_present(*leaf.pte) ||
-        !pmap_has_free(in, locked)) {
-        err_t e = mapping_displace(cpu, k, s, va, pa, flags, &done);
-        if (e != ERR_OK || done) {
+    e = mapping_displace(cpu, k, s, va, pa, flags, &done);
+    if (e != ERR_OK || done) {
+        return e;
+    }
+    if (!pmap_has_free(in, locked)) {
+        assert(!locked);                            // quotas are below the pool's size
+        record_make_room(cpu);
+    }
+    while (in->stats->free_tables < table_missing(in, s, va, level)) {
+        e = table_make_room(cpu);
+        if (e != ERR_OK) {
             return e;
         }
-        if (!pmap_has_free(in, locked)) {
-            assert(!locked);                            // quotas are below the pool's size
-            record_make_room(cpu);
-        }
-        while (in->stats->free_tables < table_missing(in, s, va, level)) {
-            e = table_make_room(cpu);
-            if (e != ERR_OK) {
-                return e;
-            }
-        }
-        table_make(in, s, va, level, &leaf);
     }
+    table_make(in, s, va, level, &leaf);
     mapping_enter(in, k, s, va, pa, flags, &leaf);
     return ERR_OK;
+}
+
+bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
+{
+    enum { GOOD = 1 << MAP_READ | 1 << MAP_WRITE | 1 << MAP_EXEC | 1 << (MAP_READ | MAP_WRITE) |
+                  1 << (MAP_READ | MAP_EXEC) };
+    struct table *t = table_last(s, va);
+    uint64_t pfn = pa >> ABI_PAGE_SHIFT, group = pa >> ABI_GROUP_SHIFT;
+    uint32_t need = flags & MAP_WRITE ? GROUP_WRITE : GROUP_READ;
+
+    if (t == NULL || flags > MAP_ACCESS || !(GOOD >> flags & 1) || ((va | pa) & (ABI_PAGE - 1)) != 0 || s->owner != k ||
+        group >= in->groups || (rights_get(k, group) & need) != need || pfn - k->first_frame >= k->frame_count) {
+        return false;
+    }
+    pte_t *pte = table_leaf(t, va);
+    if (arch_pte_present(*pte) || !pmap_insert_quick(in, pfn, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot)) {
+        return false;
+    }
+    store_relaxed(pte, arch_pte_leaf(pa, (uint32_t)flags));
+    t->used++;
+    in->stats->loads[OBJECT_MAPPING]++;
+    return true;
 }
 
 // Lower an entry's rights; true if it had been modified.

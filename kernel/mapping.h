@@ -12,9 +12,10 @@ struct cpu;
 struct instance;
 struct space;
 
-// Every check of a load, no change.
-err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
-// Load a mapping that mapping_check() has passed.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
+// The usual load: a page of k's in a space of k's, beside the one before, with nothing in the way.  False: it is not
+// that, or it is wrong; nothing has changed, and mapping_load() does it or says why not.
+bool  mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
+// ERR_AGAIN, ERR_RESTART: nothing loaded yet.
 err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings
 // unloaded, or by those found modified.  ERR_RESTART with *va where to go on.

@@ -59,6 +59,22 @@ void pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space
     }
 }
 
+bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader)
+{
+    uint32_t *bucket = bucket_of(in, pfn), first = *bucket, link = in->free_record;
+
+    if (link == 0 || (first != 0 && in->records[first - 1].link != 0)) {
+        return false;
+    }
+    struct record *r = &in->records[link - 1];
+    in->free_record = r->link;
+    *r = (struct record){.pfn = pfn, .link = first, .vpn = vpn, .space = space, .loader = loader,
+                         .type = RECORD_MAPPING};
+    *bucket = link;
+    in->stats->free_mappings--;
+    return true;
+}
+
 struct record *pmap_crowded(struct instance *in, uint64_t pfn)
 {
     struct record *oldest = NULL;

@@ -3,11 +3,6 @@
 
 #include "instance.h"
 
-uint32_t rights_get(const struct appkernel *k, uint64_t group)
-{
-    return k->rights[group / 4] >> (group % 4 * 2) & 3;
-}
-
 void rights_set(struct appkernel *k, uint64_t group, uint32_t access)
 {
     uint32_t shift = group % 4 * 2;

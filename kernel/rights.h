@@ -4,10 +4,14 @@
 #pragma once
 #include <abi/object.h>
 
-struct appkernel;
+#include "appkernel.h"
+
 struct instance;
 
-uint32_t rights_get(const struct appkernel *k, uint64_t group);
+static inline uint32_t rights_get(const struct appkernel *k, uint64_t group)
+{
+    return k->rights[group / 4] >> (group % 4 * 2) & 3;
+}
 void     rights_set(struct appkernel *k, uint64_t group, uint32_t access);
 // Does k have this access (enum group_access) on all of [pa, pa + length)?  length > 0.
 bool     rights_cover(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t length, uint32_t access);

@@ -46,7 +46,9 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->place_pa = d->place;
     s->root = in->root_base + (pa_t)s->o.slot * ABI_PAGE;
     list_init(&s->tables);
+    s->last = NULL;
     list_init(&s->threads);
+    k->spaces++;
     s->o.lock = d->flags & LOAD_LOCKED;
     k->locked_spaces += s->o.lock;
     s->place->loaded = 1;
@@ -116,6 +118,7 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
     __atomic_store_n(&s->place->reason, s->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&s->place->loaded, 0, __ATOMIC_RELEASE);
     s->owner->locked_spaces -= s->o.lock;
+    s->owner->spaces--;
     in->stats->unloads[OBJECT_SPACE]++;
     writeback_post(cpu, s->owner, &s->o, s->cookie, 0);
     handle_release(&in->spaces, &s->o);

@@ -26,6 +26,7 @@ struct space {
     pa_t              place_pa;    // I
     struct list       threads;     // l  threads of its program, loaded or being unloaded, by their `sibling`
     struct list       tables;      // l  its page tables but the root, newest first
+    struct table     *last;        // l  the leaf table that was used last, or NULL
 };
 
 // Load for kernel k, which becomes its owner.

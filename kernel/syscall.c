@@ -177,34 +177,36 @@ static err_t sys_thread_priority(struct call *c)
     return ERR_OK;
 }
 
-static err_t load_one(struct call *c, va_t va, pa_t pa, uint64_t flags)
+static err_t load_one(struct call *c, struct space *s, va_t va, pa_t pa, uint64_t flags)
 {
-    struct space *s = space_find(c->in, c->a[0]);
-
-    if (s == NULL) {
-        return ERR_STALE;
+    if (mapping_load_quick(c->in, c->kern, s, va, pa, flags)) {
+        return ERR_OK;
     }
-    err_t e = mapping_check(c->in, c->kern, s, va, pa, flags);
-    return e != ERR_OK ? e : mapping_load(c->cpu, c->kern, s, va, pa, flags);
+    return mapping_load(c->cpu, c->kern, s, va, pa, flags);
 }
 
 static err_t sys_mapping_load(struct call *c)
 {
-    return load_one(c, c->a[1], c->a[2], c->a[3]);
+    struct space *s = space_find(c->in, c->a[0]);
+
+    return s == NULL ? ERR_STALE : load_one(c, s, c->a[1], c->a[2], c->a[3]);
 }
 
 // Entries are loaded in order until one cannot be; the value says how many were.
 static err_t sys_mapping_load_batch(struct call *c)
 {
     struct map_entry entry[MAP_BATCH];
-    err_t e = ERR_OK;
+    struct space *s = space_find(c->in, c->a[0]);
 
     if (c->a[2] == 0 || c->a[2] > MAP_BATCH) {
         return ERR_INVAL;
     }
-    e = usercopy_in(c->cpu, entry, c->a[1], c->a[2] * sizeof(entry[0]), &c->bad);
+    if (s == NULL) {
+        return ERR_STALE;
+    }
+    err_t e = usercopy_in(c->cpu, entry, c->a[1], c->a[2] * sizeof(entry[0]), &c->bad);
     for (uint64_t i = 0; e == ERR_OK && i < c->a[2]; i++) {
-        e = load_one(c, entry[i].va, entry[i].pa, entry[i].flags);
+        e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
         c->value += e == ERR_OK;
     }
     return e;
@@ -212,10 +214,12 @@ static err_t sys_mapping_load_batch(struct call *c)
 
 static err_t sys_mapping_load_and_resume(struct call *c)
 {
+    struct space *s = space_find(c->in, c->a[0]);
+
     if (c->self->depth == 0) {
         return ERR_DEPTH;
     }
-    err_t e = load_one(c, c->a[1], c->a[2], c->a[3]);
+    err_t e = s == NULL ? ERR_STALE : load_one(c, s, c->a[1], c->a[2], c->a[3]);
     if (e != ERR_OK) {
         return e;
     }
@@ -259,6 +263,7 @@ static err_t sys_mapping_protect(struct call *c)
     return range_call(c, (uint32_t)c->a[3]);
 }
 
+// Not reached: kernel_syscall() does this one without the lock.
 static err_t sys_resume(struct call *c)
 {
     err_t e = trap_resume(c->cpu, c->a[0]);
@@ -406,25 +411,15 @@ static void call_fill(struct call *c, struct cpu *cpu, struct thread *t, struct 
     c->write = false;
 }
 
-void syscall_run(struct cpu *cpu, struct thread *t)
+// Not inline: kernel_syscall() does without all of this on the fast paths.
+__attribute__((noinline)) void syscall_run(struct cpu *cpu, struct thread *t, uint64_t number)
 {
-    struct frame *f = cpu->frame;
-    uint64_t number = f->rax;
+    struct call c;
+    oid_t id = t->o.id;
     err_t e;
 
-    f->kind = FRAME_TRAP;
-    if (number == SYS_resume) {                   // the fast path: no lock
-        e = trap_resume(cpu, f->rdi);
-        if (e != ERR_OK) {
-            f->rax = e;
-        }
-        return;
-    }
-    struct call c;
-    call_fill(&c, cpu, t, f);
-    uint64_t entered = arch_now();
-    oid_t id = t->o.id;
-    f->rip -= 2;
+    call_fill(&c, cpu, t, cpu->frame);
+    c.frame->rip -= 2;
     instance_lock(cpu);
     if (number >= SYS_COUNT || table[number] == NULL) {
         e = ERR_NOCALL;
@@ -440,8 +435,4 @@ void syscall_run(struct cpu *cpu, struct thread *t)
         sched_exit(cpu);
     }
     instance_unlock(cpu);
-    uint64_t stay = arch_now() - entered;
-    if (stay > cpu->stats->irq_off_max) {
-        cpu->stats->irq_off_max = stay;
-    }
 }

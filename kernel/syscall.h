@@ -12,4 +12,4 @@ struct cpu;
 struct thread;
 
 bool syscall_is_any(uint64_t number);     // marked ANY in syscalls.def
-void syscall_run(struct cpu *cpu, struct thread *t);
+void syscall_run(struct cpu *cpu, struct thread *t, uint64_t number);

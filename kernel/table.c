@@ -30,13 +30,14 @@ void table_init(struct instance *in, struct table *tables)
     in->tables = tables;
     list_init(&in->free_tables);
     for (uint32_t i = 0; i < in->ntables; i++) {
+        tables[i].entries = arch_phys(in->table_base + (pa_t)i * ABI_PAGE);
         tables[i].space = NULL;
         list_append(&in->free_tables, &tables[i].link);
     }
     in->stats->free_tables = in->ntables;
 }
 
-bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
+static bool table_walk(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
 {
     pa_t pa = s->root;
     pte_t *pte = (pte_t *)arch_phys(pa) + index_of(va, PT_ROOT);
@@ -56,6 +57,20 @@ bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, s
     leaf->pte = pte;
     leaf->table = table_of(in, pa);
     leaf->level = level;
+    if (level == 0) {
+        s->last = leaf->table;
+    }
+    return true;
+}
+
+bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
+{
+    struct table *t = level == 0 ? table_last(s, va) : NULL;
+
+    if (t == NULL) {
+        return table_walk(in, s, va, level, leaf);
+    }
+    *leaf = (struct leaf){table_leaf(t, va), t, 0};
     return true;
 }
 
@@ -110,6 +125,9 @@ void table_make(struct instance *in, struct space *s, va_t va, uint32_t level, s
         pte = (pte_t *)arch_phys(pa) + index_of(va, at - 1);
     }
     *leaf = (struct leaf){pte, table, level};
+    if (level == 0) {
+        s->last = table;
+    }
 }
 
 void table_entry_added(struct leaf *leaf, bool locked)
@@ -129,6 +147,9 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked)
         pa_t above = parent == NULL ? t->space->root : table_pa(in, parent);
         ((pte_t *)arch_phys(above))[index_of(t->base, t->level + 1u)] = 0;
         list_remove(&t->link);
+        if (t->space->last == t) {
+            t->space->last = NULL;
+        }
         t->space = NULL;
         list_append(&in->free_tables, &t->link);
         in->stats->free_tables++;
@@ -141,6 +162,12 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked)
 
 bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, uint32_t *budget, struct leaf *leaf)
 {
+    struct table *last = table_last(s, *va);
+
+    if (last != NULL && *va < end && *budget > 0 && arch_pte_present(*table_leaf(last, *va))) {
+        *leaf = (struct leaf){table_leaf(last, *va), last, 0};
+        return true;
+    }
     while (*va < end && *budget > 0) {
         pte_t *pte = (pte_t *)arch_phys(s->root) + index_of(*va, PT_ROOT);
         struct table *table = NULL;

@@ -6,12 +6,13 @@
 
 #include "arch.h"
 #include "list.h"
+#include "space.h"
 
 struct instance;
-struct space;
 
 struct table {
     struct list   link;       // on its space's list, or free
+    pte_t        *entries;    // I
     struct space *space;
     struct table *parent;     // NULL: the root
     va_t          base;       // first address it maps
@@ -25,6 +26,16 @@ struct leaf {                 // an entry that maps memory, or could
     struct table *table;
     uint32_t      level;      // 0 or 1
 };
+
+// The leaf table that maps va, if it is the one that was used last; else NULL.
+static inline struct table *table_last(const struct space *s, va_t va)
+{
+    return s->last != NULL && s->last->base == (va & ~(va_t)(ABI_LARGE - 1)) ? s->last : NULL;
+}
+static inline pte_t *table_leaf(const struct table *t, va_t va)
+{
+    return &t->entries[va >> ABI_PAGE_SHIFT & (PT_ENTRIES - 1)];
+}
 
 void table_init(struct instance *in, struct table *tables);
 // The deepest entry on the way to va, down to `level`; false if a table on the way is missing.

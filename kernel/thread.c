@@ -115,6 +115,8 @@ static void fill(struct instance *in, struct thread *t, const struct thread_desc
     list_init(&t->queue);
     list_init(&t->timer);
     page_enter(in, t);
+    kern->threads++;
+    owner->threads += owner != kern;
 }
 
 err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_desc *d, oid_t *id)
@@ -200,6 +202,8 @@ bool thread_unload_step(struct cpu *cpu, struct thread *t)
     }
     thread_set_space(t, NULL);
     page_leave(in, t);
+    t->kern->threads--;
+    t->owner->threads -= t->owner != t->kern;
     handle_release(&in->threads, &t->o);
     in->stats->free_threads = in->threads.free;
     return true;

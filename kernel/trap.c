@@ -1,6 +1,8 @@
 // trap.c - forwarding and resuming, and what the machine calls when something happens.
 #include "trap.h"
 
+#include <abi/syscalls.h>
+
 #include "arch.h"
 #include "assert.h"
 #include "atomic.h"
@@ -36,11 +38,32 @@ static void thread_die(struct cpu *cpu, struct thread *t, uint32_t reason, uint6
     }
 }
 
+// The thread goes on in a handler of its kernel.  What happened at `depth` is in f.
+static inline void enter_handler(struct cpu *cpu, struct thread *t, struct frame *f, uint32_t depth, va_t handler,
+                                 va_t rsp)
+{
+    struct frame *h = f + 1;
+
+    h->kind = FRAME_TRAP; // nothing of value is in RCX and R11 of a fresh handler
+    h->rip = handler;
+    h->rsp = rsp;
+    h->rflags = INITIAL_FLAGS;
+    h->rdi = t->state_va;
+    h->rsi = t->cookie;
+    h->rdx = depth;
+    t->depth = depth + 1;
+    cpu->frame = h;
+    cpu->enter_fresh = 1;
+    if (cpu->root != t->kern->root) {
+        arch_space_switch(cpu, t->kern->root);
+    }
+}
+
 void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr)
 {
     struct thread *t = cpu->thread;
     struct appkernel *k = t->kern;
-    struct frame *f = cpu->frame, *h = f + 1;
+    struct frame *f = cpu->frame;
     uint32_t depth = t->depth;
 
     f->kind = kind;
@@ -51,19 +74,8 @@ void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t erro
         thread_die(cpu, t, REASON_DOUBLE_FAULT, addr);
         return;
     }
-    h->kind = FRAME_TRAP; // nothing of value is in RCX and R11 of a fresh handler
-    h->rip = kind == FRAME_TRAP ? k->trap : kind == FRAME_FAULT ? k->fault : k->exception;
-    h->rsp = depth == 0 ? t->xstack - 8 : ((f->rsp - RED_ZONE) & ~15ull) - 8;
-    h->rflags = INITIAL_FLAGS;
-    h->rdi = t->state_va;
-    h->rsi = t->cookie;
-    h->rdx = depth;
-    t->depth = depth + 1;
-    cpu->frame = h;
-    cpu->enter_fresh = 1;
-    if (cpu->root != k->root) {
-        arch_space_switch(cpu, k->root);
-    }
+    va_t handler = kind == FRAME_TRAP ? k->trap : kind == FRAME_FAULT ? k->fault : k->exception;
+    enter_handler(cpu, t, f, depth, handler, depth == 0 ? t->xstack - 8 : ((f->rsp - RED_ZONE) & ~15ull) - 8);
 }
 
 // The program's space went while we were switching to it: stay in the handler.
@@ -73,8 +85,8 @@ static err_t resume_lost(struct cpu *cpu, struct thread *t)
     return ERR_STALE;
 }
 
-// The program goes on in another space than before.
-static err_t resume_change(struct cpu *cpu, struct thread *t, oid_t id)
+// The program goes on in another space than before: *id, or the present one if *id is 0.
+static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thread *t, oid_t *id)
 {
     bool held = cpu->locked;
     err_t e = ERR_OK;
@@ -82,12 +94,15 @@ static err_t resume_change(struct cpu *cpu, struct thread *t, oid_t id)
     if (!held) {
         instance_lock(cpu);
     }
-    struct space *s = space_find(cpu->instance, id);
+    if (*id == 0 && t->space != NULL) {
+        *id = t->space->o.id;
+    }
+    struct space *s = space_find(cpu->instance, *id);
     if (s == NULL) {
         e = ERR_STALE;
     } else if (s->manager != t->kern) {
         e = ERR_DENIED;
-    } else {
+    } else if (s != t->space) {
         thread_set_space(t, s);
     }
     if (!held) {
@@ -96,42 +111,45 @@ static err_t resume_change(struct cpu *cpu, struct thread *t, oid_t id)
     return e;
 }
 
+static void resume_at(struct cpu *cpu, struct thread *t, uint32_t depth)
+{
+    t->depth = depth;
+    cpu->frame = &t->state->frame[depth];
+    cpu->stats->resumes++;
+}
+
 err_t trap_resume(struct cpu *cpu, oid_t id)
 {
     struct thread *t = cpu->thread;
-    uint32_t depth = t->depth;
+    struct space *s = load_relaxed(&t->space);
 
-    if (depth == 0) {
-        return ERR_DEPTH;
+    if (t->depth != 1) {
+        if (t->depth == 0) {
+            return ERR_DEPTH;
+        }
+        resume_at(cpu, t, t->depth - 1);
+        return ERR_OK;
     }
-    if (depth == 1) {
-        struct space *s = load_relaxed(&t->space);
-        if (id == 0 && s != NULL) {
-            id = load_relaxed(&s->o.id);
+    if (s == NULL || id == 0 || load_relaxed(&s->o.id) != id) {
+        err_t e = resume_change(cpu, t, &id);
+        if (e != ERR_OK) {
+            return e;
         }
-        if (s == NULL || id == 0 || load_relaxed(&s->o.id) != id) {
-            err_t e = resume_change(cpu, t, id);
-            if (e != ERR_OK) {
-                return e;
-            }
-            s = t->space;
-        }
-        // Against the unload of s on another processor: it clears s->o.id, fences, and then looks at t and at
-        // cpu->root.  Here cpu->root is stored and the page-table register written, which serialises, before the
-        // id is read again.  (a) The id is still there: the unload sees us and interrupts this processor.
-        // (b) It is gone: we leave again.
-        if (cpu->root != s->root) {
-            arch_space_switch(cpu, s->root);
-        } else {
-            fence_full();
-        }
-        if (load_relaxed(&s->o.id) != id) {
-            return resume_lost(cpu, t);
-        }
+        s = t->space;
     }
-    t->depth = depth - 1;
-    cpu->frame = &t->state->frame[depth - 1];
-    cpu->stats->resumes++;
+    // Against the unload of s on another processor: it clears s->o.id, fences, and then looks at t and at
+    // cpu->root.  Here cpu->root is stored and the page-table register written, which serialises, before the
+    // id is read again.  (a) The id is still there: the unload sees us and interrupts this processor.
+    // (b) It is gone: we leave again.
+    if (cpu->root != s->root) {
+        arch_space_switch(cpu, s->root);
+    } else {
+        fence_full();
+    }
+    if (load_relaxed(&s->o.id) != id) {
+        return resume_lost(cpu, t);
+    }
+    resume_at(cpu, t, 0);
     return ERR_OK;
 }
 
@@ -209,14 +227,23 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
+    struct frame *f = cpu->frame;
+    uint64_t number = load_relaxed(&f->rax);
 
+    f->kind = FRAME_TRAP;
     // The space decides what a trap instruction means, never the registers (C33).
-    if (t->depth == 0 && t->space->kernel != t->kern) {
-        if (t->space->rule == TRAP_FORWARD || !syscall_is_any(cpu->frame->rax)) {
-            cpu->stats->traps++;
-            trap_forward(cpu, FRAME_TRAP, 0, 0, 0);
-            return;
-        }
+    if (t->depth == 0 && t->space->kernel != t->kern &&
+        (t->space->rule == TRAP_FORWARD || !syscall_is_any(number))) {
+        cpu->stats->traps++;
+        enter_handler(cpu, t, f, 0, t->kern->trap, t->xstack - 8);
+        return;
     }
-    syscall_run(cpu, t);
+    if (number != SYS_resume) {
+        syscall_run(cpu, t, number);
+        return;
+    }
+    err_t e = trap_resume(cpu, f->rdi);            // the fast path: no lock
+    if (e != ERR_OK) {
+        f->rax = e;
+    }
 }

@@ -12,7 +12,7 @@
 enum {
     RED_ZONE = 128,
     FP_MAGIC1 = 0x46505853, FP_MAGIC2 = 0x46505845, FP_COMPONENTS = 7,
-    FP_HEADER = 512, FP_SOFTWARE = 464, FP_MXCSR = 24, FP_LEGACY = 512,
+    FP_HEADER = 512, FP_UNWRITTEN = 416, FP_SOFTWARE = 464, FP_MXCSR = 24, FP_LEGACY = 512,
     UC_XSTATE = 1, UC_SS = 6,
     USER_CS = 0x33, USER_SS = 0x2b,
     FLAG_TF = 0x100, FLAG_DF = 0x400, FLAG_RF = 0x10000,
@@ -32,7 +32,7 @@ struct fp_software {                     // in bytes the processor leaves to sof
 
 static void fp_save(struct fp_state *s)
 {
-    memset(s, 0, sizeof(*s));
+    memset(s->bytes + FP_UNWRITTEN, 0, FP_HEADER + 64 - FP_UNWRITTEN);   // what XSAVE does not write, and its header
     __asm__ volatile("xsave64 %0" : "+m"(s->bytes) : "a"(FP_COMPONENTS), "d"(0));
     *(struct fp_software *)(s->bytes + FP_SOFTWARE) =
         (struct fp_software){FP_MAGIC1, XSTATE_SIZE + sizeof(uint32_t), FP_COMPONENTS, XSTATE_SIZE};
@@ -112,6 +112,7 @@ static void context_restore(struct frame *f, const struct linux_sigcontext *c)
     f->rsp = c->rsp;
     f->rip = c->rip;
     f->rflags = (c->rflags & FLAGS_USER) | FLAGS_FIXED;
+    f->kind = FRAME_NONE;                // RCX and R11 count: after FRAME_TRAP they would be lost
 }
 
 // Enter the handler: a frame on the program's stack.  False: there is no room for it.
@@ -260,11 +261,11 @@ long signal_return(struct task *t)
     // The handler's RET took the return address.
     bool good = ux_copy_in(t, &frame.uc_flags, f->rsp, sizeof(frame) - sizeof(frame.restorer)) == 0;
     if (good && frame.context.fpstate != 0) {
-        memset(&fp, 0, sizeof(fp));
         good = ux_copy_in(t, &fp, frame.context.fpstate, FP_LEGACY) == 0;
         const struct fp_software *software = (const struct fp_software *)(fp.bytes + FP_SOFTWARE);
         bool extended = good && software->magic1 == FP_MAGIC1 && software->xstate_size == XSTATE_SIZE &&
-                        ux_copy_in(t, &fp, frame.context.fpstate, sizeof(fp.bytes) + sizeof(fp.magic2)) == 0 &&
+                        ux_copy_in(t, fp.bytes + FP_LEGACY, frame.context.fpstate + FP_LEGACY,
+                                   sizeof(fp.bytes) + sizeof(fp.magic2) - FP_LEGACY) == 0 &&
                         fp.magic2 == FP_MAGIC2;
         good = good && fp_restore(&fp, extended);
     }

@@ -195,19 +195,15 @@ uint64_t vm_map_flags(uint64_t entry, uint32_t access)
     return entry & E_WRITE ? MAP_READ | MAP_WRITE : MAP_READ;
 }
 
-// A page next to one that faulted, if it costs no copy and no new frame.
-static uint64_t *neighbour(struct vm *vm, struct region *r, va_t va, uint32_t access)
+// May pages of this region be mapped before they are touched?  Those of a file that cost no copy and no new frame.
+static bool may_precede(const struct region *r, uint32_t access)
 {
-    uint64_t *slot = tree_find(&vm->pages, va >> ABI_PAGE_SHIFT), entry;
+    return r->inode != NULL && access != E_WRITE && !r->is_shared && !(r->prot & PROT_WRITE);
+}
 
-    if (slot != NULL && *slot != 0) {
-        return *slot & E_MAPPED || !(*slot & E_READ) ? NULL : slot;
-    }
-    if (r->inode == NULL || access == E_WRITE || r->is_shared || (r->prot & PROT_WRITE) ||
-        ((r->page << ABI_PAGE_SHIFT) + (va - r->start)) >= inode_size(r->inode)) {
-        return NULL;
-    }
-    return fill(vm, r, va, access, &entry) == 0 ? tree_find(&vm->pages, va >> ABI_PAGE_SHIFT) : NULL;
+static bool in_file(const struct region *r, va_t va)
+{
+    return (r->page << ABI_PAGE_SHIFT) + (va - r->start) < inode_size(r->inode);
 }
 
 void vm_around(struct vm *vm, va_t va, uint32_t access)
@@ -224,12 +220,17 @@ void vm_around(struct vm *vm, va_t va, uint32_t access)
     va_t from = page & ~(window - 1), to = from + window;
     from = from > r->start ? from : r->start;
     to = to < r->end ? to : r->end;
-    for (va_t at = from; at < to; at += ABI_PAGE) {
-        uint64_t *slot = at == page ? NULL : neighbour(vm, r, at, access);
-        if (slot != NULL) {
-            *slot |= E_MAPPED;
-            entry[count++] = (struct map_entry){at, *slot & ~(uint64_t)E_BITS, vm_map_flags(*slot, access)};
+    bool precede = may_precede(r, access);
+    // A window lies in one leaf of the tree: the one that has the page.
+    uint64_t *slot = tree_find(&vm->pages, from >> ABI_PAGE_SHIFT);
+    for (va_t at = from; at < to; at += ABI_PAGE, slot++) {
+        uint64_t ignore;
+        if ((*slot & (E_MAPPED | E_READ)) != E_READ &&
+            (*slot != 0 || !precede || !in_file(r, at) || fill(vm, r, at, access, &ignore) != 0)) {
+            continue;
         }
+        *slot |= E_MAPPED;
+        entry[count++] = (struct map_entry){at, *slot & ~(uint64_t)E_BITS, vm_map_flags(*slot, access)};
     }
     if (count > 0) {
         (void)sys_mapping_load_batch(vm->space, entry, count, &loaded);

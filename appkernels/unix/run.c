@@ -62,24 +62,43 @@ static void space_reload(struct task *t)
     }
 }
 
-_Noreturn void ux_return(struct task *t)
+static bool is_asked(const struct task *t)
+{
+    return (*(const volatile uint32_t *)&t->attention | *(const volatile uint32_t *)&t->thread.failed) != 0;
+}
+
+// Into the program, or not: false if something is asked of the task, true if its space is not there.
+static inline bool try_return(struct task *t)
+{
+    ak_returning(&t->thread);
+    if (is_asked(t)) {
+        return false;
+    }
+    t->thread.space = t->vm->space;
+    if (t->thread.space != 0) {
+        (void)ak_resume(&t->thread);
+    }
+    return true;
+}
+
+static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t, bool space_gone)
 {
     for (;;) {
-        ak_returning(&t->thread);
-        if ((*(volatile uint32_t *)&t->attention | *(volatile uint32_t *)&t->thread.failed) != 0) {
-            t->thread.state->frame[0].kind = FRAME_TRAP;
+        ak_staying(&t->thread);
+        if (space_gone) {
+            space_reload(t);
+        } else {
             giant_lock(t);
             signal_deliver(t);
             giant_unlock();
-            continue;
         }
-        t->thread.space = t->vm->space;
-        if (t->thread.space != 0) {
-            (void)ak_resume(&t->thread);               // comes back if it is stale
-        }
-        t->thread.state->frame[0].kind = FRAME_TRAP;
-        space_reload(t);
+        space_gone = try_return(t);
     }
+}
+
+_Noreturn void ux_return(struct task *t)
+{
+    return_slowly(t, try_return(t));
 }
 
 void ux_resume(struct ak_thread *thread)
@@ -188,7 +207,7 @@ static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t acc
     ak_returning(&t->thread);
     if (*(volatile uint32_t *)&t->attention == 0) {
         err_t e = ak_map_and_resume(&t->thread, va, frame, flags);
-        t->thread.state->frame[0].kind = FRAME_FAULT;
+        ak_staying(&t->thread);
         if (e == ERR_AGAIN) {
             ak_pause();
         }

@@ -122,9 +122,15 @@ void  ak_pause(void);
 // ak_returning; from there on it may be started again in resume() at any moment.  Then ak_resume or
 // ak_map_and_resume, which come back only if the program's space has to be loaded again (ERR_STALE), or with the
 // error of the mapping.
+enum { AK_RETURNING = FRAME_OWNER };
 static inline void ak_returning(struct ak_thread *t)
 {
-    *(volatile uint32_t *)&t->state->frame[0].kind = FRAME_NONE;
+    *(volatile uint32_t *)&t->state->frame[0].kind |= AK_RETURNING;
+}
+// No: the handler has to do something first.
+static inline void ak_staying(struct ak_thread *t)
+{
+    *(volatile uint32_t *)&t->state->frame[0].kind &= ~(uint32_t)AK_RETURNING;
 }
 err_t ak_resume(struct ak_thread *t);
 err_t ak_map_and_resume(struct ak_thread *t, va_t va, pa_t pa, uint64_t flags);

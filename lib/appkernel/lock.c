@@ -28,17 +28,24 @@ void ak_pause(void)
     (void)sys_wait(ak_now() + ak_system->slice / 8);
 }
 
-void ak_spin_lock(uint32_t *lock)
+static __attribute__((noinline)) void spin(uint32_t *lock)
 {
     unsigned tries = 0;
 
-    while (exchange32(lock, 1) != 0) {
+    do {
         do {
             relax();
             if (++tries % SPIN_TRIES == 0) {
                 ak_pause();              // takes a signal away, but not `woken`, which is what counts
             }
         } while (load32(lock) != 0);
+    } while (exchange32(lock, 1) != 0);
+}
+
+void ak_spin_lock(uint32_t *lock)
+{
+    if (exchange32(lock, 1) != 0) {
+        spin(lock);
     }
 }
 
@@ -80,10 +87,16 @@ static void waiter_remove(struct ak_mutex *m, struct ak_waiter *w)
     w->queued = false;
 }
 
-static void lock_slow(struct ak_mutex *m, struct ak_thread *self)
+static __attribute__((noinline)) void lock_slow(struct ak_mutex *m, struct ak_thread *self)
 {
     struct ak_waiter w = {.thread = self};
 
+    for (unsigned tries = 0; ak_system->cpus > 1 && tries < MUTEX_TRIES; tries++) {
+        relax();
+        if (load32(&m->state) == 0 && take_free(m)) {
+            return;
+        }
+    }
     ak_spin_lock(&m->guard);
     for (;;) {
         if (!w.queued) {
@@ -105,18 +118,10 @@ static void lock_slow(struct ak_mutex *m, struct ak_thread *self)
 
 void ak_mutex_lock(struct ak_mutex *m, struct ak_thread *self)
 {
-    if (take_free(m)) {
-        return;
+    if (!take_free(m)) {
+        lock_slow(m, self);
     }
-    for (unsigned tries = 0; ak_system->cpus > 1 && tries < MUTEX_TRIES; tries++) {
-        relax();
-        if (load32(&m->state) == 0 && take_free(m)) {
-            return;
-        }
-    }
-    lock_slow(m, self);
 }
-
 void ak_mutex_unlock(struct ak_mutex *m)
 {
     if (exchange32(&m->state, 0) != 2 || __atomic_load_n(&m->waking, __ATOMIC_SEQ_CST) != 0) {

@@ -202,7 +202,7 @@ static void check_lost(void)
 static void prepare(struct ak_thread *t)
 {
     struct thread_state *s = t->state;
-    bool in_program = t->resume != NULL && (s->depth == 0 || (s->depth == 1 && s->frame[0].kind == FRAME_NONE));
+    bool in_program = t->resume != NULL && (s->depth == 0 || (s->depth == 1 && (s->frame[0].kind & AK_RETURNING)));
 
     if (s->reason == REASON_DOUBLE_FAULT || (s->reason == REASON_BAD_STATE && !in_program)) {
         ak_panic("thread %p failed in its handler: reason %u depth %u rip %lx address %lx", (void *)t, s->reason,

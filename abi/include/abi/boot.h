@@ -48,7 +48,7 @@ struct cpu_stats {                       // k  one cache line for each processor
     uint64_t resumes;                                      // returns from handlers
     uint64_t switches;                                     // to another thread
     uint64_t interrupts, ipis;                             // taken, sent
-    uint64_t irq_off_max;                                  // longest stay in the supervisor, in ticks
+    uint64_t reserved;
 };
 
 // How a program says that it is an application kernel: an ELF note, name "Quoin", type NOTE_APPKERNEL.

@@ -25,6 +25,7 @@ enum frame_kind {
     FRAME_TRAP      = 1,   // a SYSCALL instruction; rip is the instruction after it
     FRAME_FAULT     = 2,   // a page fault: no mapping, or one that does not allow the access
     FRAME_EXCEPTION = 3,   // any other processor exception
+    FRAME_OWNER     = 256, // this bit and those above are the owner's; gone when something happens again
 };
 
 // Bits of frame.error for FRAME_FAULT.

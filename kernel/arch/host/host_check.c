@@ -17,7 +17,8 @@
     } while (0)
 
 struct count {
-    uint32_t spaces, threads, mappings;
+    uint32_t spaces, threads, mappings;     // locked
+    uint32_t dependents, own_spaces;
 };
 
 static void check_records(struct instance *in, struct count *by_loader)
@@ -121,6 +122,8 @@ static void check_threads(struct instance *in, struct count *by_owner)
         }
         struct cpu *c = &in->cpu[t->cpu];
         by_owner[t->owner->o.slot].threads += t->o.lock != 0;
+        by_owner[t->kern->o.slot].dependents++;
+        by_owner[t->owner->o.slot].dependents += t->owner != t->kern;
         CHECK(t->kern->o.state != OBJECT_FREE && t->owner->o.state != OBJECT_FREE);
         CHECK(t->depth <= ABI_MAX_DEPTH && (t->depth > 0 || t->space != NULL));
         CHECK(t->space == NULL || t->space->o.state != OBJECT_FREE);
@@ -205,6 +208,7 @@ void host_check(void)
         struct space *s = space_at(in, i);
         if (s->o.state != OBJECT_FREE) {
             by_kernel[s->owner->o.slot].spaces += s->o.lock != 0;
+            by_kernel[s->owner->o.slot].own_spaces++;
         }
     }
     for (uint32_t i = 0; i < in->kernels.size; i++) {
@@ -212,6 +216,7 @@ void host_check(void)
         if (k->o.state != OBJECT_FREE) {
             CHECK(k->locked_mappings == by_kernel[i].mappings);
             CHECK(k->locked_threads == by_kernel[i].threads);
+            CHECK(k->threads == by_kernel[i].dependents && k->spaces == by_kernel[i].own_spaces);
             CHECK(k->locked_spaces == by_kernel[i].spaces);
         }
     }

@@ -69,7 +69,7 @@ exit_to_user:
     orl $RFLAGS_ALWAYS, %r11d
     cmpl $0, %gs:CPU_ENTER_FRESH
     jne exit_fresh
-    cmpl $KIND_TRAP, FRAME_KIND(%rax)
+    cmpb $KIND_TRAP, FRAME_KIND(%rax)           // the bits above are the owner's
     jne exit_iret
     movq FRAME_RBX(%rax), %rbx
     movq FRAME_RDX(%rax), %rdx

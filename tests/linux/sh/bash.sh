@@ -35,7 +35,7 @@ bash_self=$BASH; "$bash_self" -c 'trap "echo usr" USR1; kill -USR1 $$; echo $BAS
 "$bash_self" -c 'kill -SEGV $$' 2> /dev/null; echo $?
 
 echo "== jobs"
-set -m; sleep 0.1 & jobs | sed 's/ *&$//'; wait; set +m
+set -m; sleep 0.1 & jobs -r | sed 's/^.....*Running */Running /; s/ *&$//'; wait; set +m
 for i in {1..8}; do (exit $i) & pids[i]=$!; done; for i in {1..8}; do wait "${pids[i]}"; echo -n "$? "; done; echo
 sleep 50 & kill $!; wait $! 2> /dev/null; echo $?
 wait -n 2> /dev/null; (sleep 0.1; exit 5) & wait -n; echo $?
