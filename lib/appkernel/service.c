@@ -13,8 +13,8 @@
 // resume(): that reloads the program's space if need be and looks for signals, and takes no slot of a space before
 // it runs.
 //
-// End of a thread: ak_thread_exit sets `dying` and unloads itself.  Its writeback is the last thing that happens to
-// it, so when that entry is read, nothing refers to it any more: bury().  With entries lost, see scan().
+// End of a thread: ak_thread_exit sets `dying` and unloads itself.  Found unloaded and dying, it goes to the `graves`,
+// and is buried when no entry of the channel can name it any more: bury_all().
 #include "appkernel_impl.h"
 
 #include <base.h>
@@ -27,6 +27,7 @@ static int stop_value;
 static struct ak_thread *all;            // s  below: the service thread only
 static struct ak_thread *ready_first, *ready_last;
 static uint32_t channel_tail, channel_lost;
+static struct ak_thread *graves;         // ended, by next_queued; `queued` stays set, so nobody queues them again
 static unsigned parked_count;            // those with a deadline
 
 void ak_service_kick(void)
@@ -69,12 +70,9 @@ static void unpark(struct ak_thread *t)
     t->parked = false;
 }
 
-// The last words on a thread.  `queued` stays set: so nobody can put it on the list again.
+// The last words on a thread.
 static void bury(struct ak_thread *t)
 {
-    if (exchange32(&t->queued, 1) != 0) {
-        return;                          // on the list: when it is taken from there
-    }
     unpark(t);
     if (t->prev != NULL) {
         t->prev->next = t->next;
@@ -116,7 +114,10 @@ static void consider(struct ak_thread *t)
     }
     __atomic_store_n(&t->id, 0, __ATOMIC_RELEASE);
     if (load32(&t->dying) != 0) {
-        bury(t);
+        if (exchange32(&t->queued, 1) == 0) {        // else it is on the reload list, and comes here again
+            t->next_queued = graves;
+            graves = t;
+        }
         return;
     }
     __atomic_store_n(&t->interrupt, 0, __ATOMIC_SEQ_CST);
@@ -162,28 +163,33 @@ static void take_channel(void)
     }
 }
 
-// The channel has lost entries: look at every thread.  A dying one may be buried only when no entry can name it any
-// more.  It was found unloaded, so its entry was written, or lost, in the same stay in the supervisor; a call that
-// takes the supervisor's lock makes sure that this is over, and then the channel is emptied once more.
+// The channel has lost entries: look at every thread.
 static void scan(void)
 {
     for (struct ak_thread *t = all; t != NULL; t = t->next) {
-        if (__atomic_load_n(&t->state->loaded, __ATOMIC_ACQUIRE) != 0 || t->ready) {
-            continue;
-        }
-        if (load32(&t->dying) != 0) {
-            t->ready = true;             // only as a mark: a dying thread is never on the queue
-        } else {
+        if (__atomic_load_n(&t->state->loaded, __ATOMIC_ACQUIRE) == 0) {
             consider(t);
         }
     }
-    (void)sys_signal(ak_info->thread);
+}
+
+// A thread in its grave was found unloaded, perhaps by an older entry of the channel or by the reload list: its last
+// entry was written, or lost, in the same stay in the supervisor.  A call that takes the supervisor's lock makes sure
+// that this is over; then the channel is emptied once more, and nothing refers to it.
+static void bury_all(void)
+{
+    struct ak_thread *t = graves;
+
+    if (t == NULL) {
+        return;
+    }
+    graves = NULL;
+    (void)sys_signal(ak_info->thread);               // and so the next wait returns: there may be new graves
     take_channel();
-    for (struct ak_thread *t = all, *next; t != NULL; t = next) {
-        next = t->next;
-        if (t->ready && load32(&t->dying) != 0 && t->state->loaded == 0) {
-            bury(t);
-        }
+    while (t != NULL) {
+        struct ak_thread *next = t->next_queued;
+        bury(t);
+        t = next;
     }
 }
 
@@ -286,6 +292,7 @@ int ak_service(void (*poll)(void))
         take_channel();
         take_reload_list();
         check_lost();
+        bury_all();
         uint64_t deadline = check_parked();
         if (load_ready()) {
             uint64_t soon = ak_now() + ak_system->slice / 4 + 1;
