@@ -250,8 +250,11 @@ long ux_sys_madvise(struct task *t, const uint64_t a[6])
         return 0;
     }
     va_t checked = end;
-    long e = range_valid(start, end - start) ? protect_check(t->vm, start, &checked, 0) : -ENOMEM;
-    for (struct region *r = vm_find_from(t->vm, start); drop && e == 0 && r != NULL && r->start < end; r = r->next) {
+    if (!range_valid(start, end - start)) {
+        return -ENOMEM;
+    }
+    long e = protect_check(t->vm, start, &checked, 0);       // with holes: what is there is done, and then said
+    for (struct region *r = vm_find_from(t->vm, start); drop && r != NULL && r->start < end; r = r->next) {
         if (advice == LINUX_MADV_FREE && (r->is_shared || r->inode != NULL)) {
             return -EINVAL;
         }
@@ -280,6 +283,11 @@ long ux_sys_msync(struct task *t, const uint64_t a[6])
 
 static long move_region(struct vm *vm, struct region *r, va_t start, uint64_t old_length, uint64_t new_length, va_t to)
 {
+    // First what can fail half-way: the old range is to be whole regions.
+    if (vm_split(vm, start) != 0 || vm_split(vm, start + old_length) != 0) {
+        return -ENOMEM;
+    }
+    r = vm_find(vm, start);
     struct region moved = *r;
     uint64_t keep = old_length < new_length ? old_length : new_length;
 

@@ -18,6 +18,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+// In a line that was cut off: does a blank follow the first word?
+static bool name_is_whole(const char *p)
+{
+    while (is_blank(*p)) {
+        p++;
+    }
+    while (*p != 0 && !is_blank(*p)) {
+        p++;
+    }
+    return *p != 0;
+}
+
 // "#! interpreter argument": the line's words go before those there are already.  1: it is a script; 0; or an error.
 static int read_script(struct exec *x, unsigned depth)
 {
@@ -35,7 +47,7 @@ static int read_script(struct exec *x, unsigned depth)
     }
     p[n] = 0;
     end = strchr(p, '\n');
-    if (end == NULL && n == SCRIPT_LINE - 1 && strchr(p + 2, ' ') == NULL) {
+    if (end == NULL && n == SCRIPT_LINE - 1 && !name_is_whole(p + 2)) {
         return -ENOEXEC;
     }
     end = end != NULL ? end : p + strlen(p);

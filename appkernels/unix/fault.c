@@ -137,18 +137,15 @@ static uint64_t allowed(const struct region *r, uint64_t slot)
 
 static int fill(struct vm *vm, struct region *r, va_t va, uint32_t access, uint64_t *entry)
 {
-    uint64_t *slot = tree_make(&vm->pages, va >> ABI_PAGE_SHIFT);
-    int e = 0;
+    uint64_t page = va >> ABI_PAGE_SHIFT, *slot = tree_make(&vm->pages, page);
+    pa_t frame;
+    int e = slot == NULL ? -ENOMEM : *slot == 0 ? first_frame(r, va, &frame) : 0;
 
-    if (slot == NULL) {
-        return -ENOMEM;
+    if (e != 0) {
+        tree_prune(&vm->pages, page, page + 1);          // nodes that came for nothing
+        return e;
     }
     if (*slot == 0) {
-        pa_t frame;
-        e = first_frame(r, va, &frame);
-        if (e != 0) {
-            return e;
-        }
         *slot = frame | E_PRESENT;
         vm->resident++;
     } else if (access == E_WRITE && r->is_shared && !(*slot & E_WRITE)) {

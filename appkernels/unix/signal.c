@@ -62,10 +62,22 @@ void signal_recalculate(struct task *t)
     t->interrupted = (signal_pending_set(t) & ~t->blocked) != 0 || p->exiting || p->stopped || t->ending;
 }
 
+void signal_hand_on(struct process *p, struct task *t, uint64_t set)
+{
+    for (struct task *other = p->threads; other != NULL && (set & p->pending.set); other = other->next_thread) {
+        if (other != t && (set & p->pending.set & ~other->blocked)) {
+            task_kick(other);
+        }
+    }
+}
+
 void signal_set_mask(struct task *t, uint64_t mask)
 {
+    uint64_t before = t->blocked;
+
     t->blocked = mask & ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP));
     signal_recalculate(t);
+    signal_hand_on(t->process, t, t->blocked & ~before);
 }
 
 void ux_mask_for_call(struct task *t, uint64_t mask)

@@ -107,6 +107,8 @@ void signal_force(struct task *t, int signal, int code, uint64_t address);   // 
 void signal_recalculate(struct task *t);
 void signal_flush(struct sig_queue *q, uint64_t set);        // forget those of the set
 void signal_set_mask(struct task *t, uint64_t mask);
+// Signals of the process that t may have been chosen for, and does not take: the others that let them in look.
+void signal_hand_on(struct process *p, struct task *t, uint64_t set);
 bool signal_take(struct task *t, uint64_t set, struct linux_siginfo *info);  // one pending of set, dequeued
 uint64_t signal_pending_set(const struct task *t);
 void task_kick(struct task *t);                              // it has something to do: make it look

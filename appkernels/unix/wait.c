@@ -161,6 +161,7 @@ static void unlink_thread(struct process *p, struct task *t)
 _Noreturn void task_exit(struct task *t, int status)
 {
     struct process *p = t->process;
+    bool leads = p->leader == t;
 
     if (!p->exiting && p->alive == 1) {
         p->exiting = true;
@@ -179,12 +180,13 @@ _Noreturn void task_exit(struct task *t, int status)
     p->faults_dead += t->faults;
     unlink_thread(p, t);
     ux_wake(&p->thread_wait);
+    signal_hand_on(p, t, ~0ull);
     if (p->alive == 0) {
-        process_end(p);
+        process_end(p);                  // p and its leader may be gone afterwards
     }
     sighand_put(t->sighand);
     t->sighand = NULL;
-    if (t != t->process->leader) {
+    if (!leads) {
         task_reap(t);
     }
     giant_unlock();
