@@ -109,3 +109,13 @@ size_t ux_task_map_line(struct task *t, uint64_t *at, char *buffer, size_t size)
                         name);
     return (size_t)n < size ? (size_t)n : size - 1;
 }
+
+void ux_task_signals(const struct task *t, struct signal_sets *s)
+{
+    *s = (struct signal_sets){.pending = t->pending.set, .shared = t->process->pending.set, .blocked = t->blocked};
+    for (int n = 1; n <= LINUX_SIGNALS && t->sighand != NULL; n++) {
+        uint64_t handler = t->sighand->action[n - 1].handler, bit = SIG_BIT(n);
+        s->ignored |= handler == SIG_HANDLER_IGN ? bit : 0;
+        s->caught |= handler != SIG_HANDLER_IGN && handler != SIG_HANDLER_DFL ? bit : 0;
+    }
+}

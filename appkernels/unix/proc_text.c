@@ -82,6 +82,11 @@ int proc_status(struct task *t, struct task *of, struct text *x)
     ux_task_memory(of, &total, &resident);
     text_add(x, "\nVmSize:\t%8lu kB\nVmRSS:\t%8lu kB\n", total * page_kb, resident * page_kb);
     text_add(x, "Threads:\t%u\n", ux_task_threads(of));
+    struct signal_sets s;
+    ux_task_signals(of, &s);
+    text_add(x, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+             (unsigned long)s.pending, (unsigned long)s.shared, (unsigned long)s.blocked, (unsigned long)s.ignored,
+             (unsigned long)s.caught);
     return 0;
 }
 

@@ -127,6 +127,10 @@ size_t ux_task_cmdline(struct task *t, char *buffer, size_t size);
 char   ux_task_state(struct task *t);            // R S T Z
 int    ux_task_parent(struct task *t);           // its pid
 unsigned ux_task_threads(struct task *t);
+struct signal_sets {
+    uint64_t pending, shared, blocked, ignored, caught;
+};
+void ux_task_signals(const struct task *t, struct signal_sets *s);
 void   ux_task_memory(struct task *t, uint64_t *total_pages, uint64_t *resident_pages);
 // One line of /proc/PID/maps for the first region that ends above *at, which is moved to its end.  0: no more.
 size_t ux_task_map_line(struct task *t, uint64_t *at, char *buffer, size_t size);

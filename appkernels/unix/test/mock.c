@@ -404,3 +404,9 @@ void mock_end(void)
     fd_table_put(mock_task.files);
     mock_task.files = fd_table_create();
 }
+
+void ux_task_signals(const struct task *t, struct signal_sets *s)
+{
+    (void)t;
+    *s = (struct signal_sets){0};
+}
