@@ -19,7 +19,14 @@ enum cpu_request {                          // bits of cpu.request, set by other
     CPU_RESCHEDULE = 2,                     // choose again
 };
 
-enum { CPU_FLUSH_PAGES = 8 };
+enum { CPU_FLUSH_PAGES = 8, REVERSE_ENTRIES = 16 };
+
+struct reverse {                            // a message frame with one receiver
+    uint64_t pfn, version;                  // good while instance.message_version is this
+    va_t     va;                            // of the page, in the receiver's mapping
+    uint64_t cookie;                        // of that mapping's space
+    uint32_t thread;                        // slot
+};
 
 struct cpu {
     struct cpu   *self;                     // I   offset 0
@@ -50,6 +57,8 @@ struct cpu {
     va_t          flush_page[CPU_FLUSH_PAGES];  // l
     uint32_t      flush_count;              // l   0: all
     uint32_t      flush_done;               // a   1 when answered
+
+    struct reverse reverse[REVERSE_ENTRIES]; // l  see signal.c
 
     struct cpu_stats *stats;                // p   this processor's line of the system pages
     uint64_t      arch[16];                 // p   for the machine's own use

@@ -62,7 +62,7 @@ static void map(struct first *f, va_t va, pa_t pa, uint64_t length, uint32_t acc
 {
     for (uint64_t at = 0; at < length; at += ABI_LARGE) {
         uint64_t flags = access | MAP_LARGE | MAP_LOCKED;
-        if (mapping_load(f->cpu, f->k, f->space, va + at, pa + at, flags) != ERR_OK) {
+        if (mapping_load(f->cpu, f->k, f->space, va + at, pa + at, flags, NULL) != ERR_OK) {
             refuse("the first kernel's mappings cannot be loaded");
         }
     }

@@ -119,11 +119,12 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
         refuse("memory for caches of this size (KiB)", 0, size >> 10);
     }
     memset(arch_phys(pa), 0, size);
-    memset(arch_phys(system), 0, 3 * ABI_PAGE);
+    memset(arch_phys(system), 0, 4 * ABI_PAGE);
     struct carver c = {arch_phys(pa)};
     struct instance *in = lay_out(&c, s);
     in->slice = s->slice;
     in->jitter = s->jitter;
+    in->message_version = 1;
     in->groups = s->groups;
     in->system = system;
     in->info = arch_phys(system);

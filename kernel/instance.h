@@ -57,6 +57,7 @@ struct instance {
     uint32_t      table_hand;                 // l
     struct list   free_tables;                // l
 
+    uint64_t      message_version;            // l  counts changes of message mappings; begins with 1
     uint64_t      groups;                     // I  page groups that rights arrays cover
     pa_t          system;                     // I  the system pages
     struct system_info  *info;                // I

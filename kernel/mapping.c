@@ -12,7 +12,7 @@
 #include "writeback.h"
 
 enum {
-    MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE,
+    MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE | MAP_MESSAGE | MAP_SIGNAL,
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
     SCAN_TABLES = 256,
@@ -22,6 +22,11 @@ enum {
 static uint64_t map_size(uint64_t flags)
 {
     return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
+}
+
+static uint32_t records_for(uint64_t flags)
+{
+    return flags & MAP_SIGNAL ? 2 : 1;
 }
 
 // May k map these frames?
@@ -50,7 +55,8 @@ static err_t mapping_check(struct instance *in, struct appkernel *k, struct spac
         return ERR_DENIED;
     }
     if ((flags & ~(uint64_t)MAP_ALL) != 0 || (flags & MAP_ACCESS) == 0 || (write && (flags & MAP_EXEC)) ||
-        ((va | pa) & (size - 1)) != 0 || va > ABI_USER_END - size) {
+        ((va | pa) & (size - 1)) != 0 || va > ABI_USER_END - size || ((flags & MAP_SIGNAL) && !(flags & MAP_MESSAGE)) ||
+        ((flags & MAP_MESSAGE) && (flags & MAP_LARGE))) {
         return ERR_INVAL;
     }
     if (!rights_to_map(in, k, pa, size, write ? GROUP_WRITE : GROUP_READ)) {
@@ -59,8 +65,11 @@ static err_t mapping_check(struct instance *in, struct appkernel *k, struct spac
     if (write && !has_frame_states(k, pa >> ABI_PAGE_SHIFT, size >> ABI_PAGE_SHIFT)) {
         return ERR_INVAL; // a modified bit would have no place to go
     }
-    if ((flags & MAP_LOCKED) && k->locked_mappings >= k->limits.locked_mappings) {
+    if ((flags & MAP_LOCKED) && k->limits.locked_mappings - k->locked_mappings < records_for(flags)) {
         return ERR_LIMIT;
+    }
+    if ((flags & MAP_MESSAGE) && pmap_is_full(in, pa >> ABI_PAGE_SHIFT)) {
+        return ERR_LIMIT; // a signal would take too long
     }
     return ERR_OK;
 }
@@ -78,9 +87,9 @@ static void note_frame_state(struct appkernel *k, uint64_t pfn, uint32_t bits)
 }
 
 // Remove one mapping.  Its translation is in the batch afterwards; the caller flushes it before it unlocks or
-// makes a table.
-static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
-                         struct tlb_batch *b)
+// makes a table.  True if its signals had a receiver: then those who could send must go too.
+static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+                     struct tlb_batch *b)
 {
     struct instance *in = cpu->instance;
     pte_t old = exchange_acq_rel(leaf->pte, 0);
@@ -92,13 +101,63 @@ static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf 
     uint32_t bits = entry_bits(old);
     bool locked = r.locked;
     note_frame_state(k, r.pfn, bits);
-    k->locked_mappings -= locked;
+    k->locked_mappings -= locked * (1u + r.signal);
+    in->message_version += (arch_pte_access(old) & MAP_MESSAGE) != 0;
     tlb_batch_add(b, va);
     table_entry_removed(in, leaf, locked);
     in->stats->unloads[OBJECT_MAPPING]++;
     if (reason == REASON_EVICTED) {
         in->stats->writebacks[OBJECT_MAPPING]++;
         writeback_post_mapping(cpu, k, s->cookie, va, bits);
+    }
+    return r.signal;
+}
+
+static bool record_leaf(struct instance *in, const struct record *r, struct leaf *leaf)
+{
+    return table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, leaf);
+}
+
+static bool can_send(struct instance *in, const struct record *r)
+{
+    struct leaf leaf;
+
+    return record_leaf(in, r, &leaf) && (arch_pte_access(*leaf.pte) & MAP_MESSAGE) &&
+           (arch_pte_access(*leaf.pte) & MAP_WRITE);
+}
+
+// Multi-mapping consistency (Cache Kernel, 4.2): a receiver of this frame's signals has gone, so every mapping from
+// which one could be sent goes too.  The next sender faults, and its kernel loads all of them again.
+static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pfn)
+{
+    struct instance *in = cpu->instance;
+    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+
+    while (r != NULL) {
+        if (!can_send(in, r)) {
+            r = pmap_of_frame(in, pmap_next(in, r), pfn);
+            continue;
+        }
+        struct space *s = space_at(in, (uint32_t)r->space);
+        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+        struct tlb_batch b;
+        struct leaf leaf;
+        bool found = record_leaf(in, r, &leaf);
+        assert(found);
+        tlb_batch_init(&b, s);
+        (void)drop_one(cpu, s, va, &leaf, REASON_EVICTED, &b);
+        tlb_flush_locked(cpu, &b);
+        r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    }
+}
+
+static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+                         struct tlb_batch *b)
+{
+    uint64_t pfn = arch_pte_pa(*leaf->pte) >> ABI_PAGE_SHIFT;
+
+    if (drop_one(cpu, s, va, leaf, reason, b)) {
+        flush_senders(cpu, pfn);
     }
 }
 
@@ -131,8 +190,8 @@ static void record_make_room(struct cpu *cpu)
     for (uint32_t looked = 0;; looked++) {
         struct record *r = &in->records[in->hand];
         in->hand = (in->hand + 1) % in->nrecords;
-        if (r->type == RECORD_FREE) {
-            continue; // none is free when this is called
+        if (r->type != RECORD_MAPPING) {
+            continue; // one that names a receiver goes with its mapping
         }
         struct space *s = space_at(in, (uint32_t)r->space);
         va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
@@ -181,7 +240,7 @@ static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct lea
     pte_t old = load_relaxed(leaf->pte), fresh;
 
     do {
-        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)MAP_LOCKED);
+        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)(MAP_LOCKED | MAP_SIGNAL));
         if (arch_pte_locked(old)) {
             fresh = arch_pte_set_locked(fresh);
         }
@@ -197,7 +256,7 @@ static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct lea
 
 // Clear the way for a mapping at va: what is there already goes, or is changed in place (*done).
 static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa,
-                              uint64_t flags, bool *done)
+                              uint64_t flags, struct thread *receiver, bool *done)
 {
     struct instance *in = cpu->instance;
     uint32_t level = flags & MAP_LARGE ? 1 : 0;
@@ -216,9 +275,14 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     struct record *r =
         pmap_find(in, arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT, s->o.slot, at >> ABI_PAGE_SHIFT);
     if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
-        r->locked == ((flags & MAP_LOCKED) != 0)) {
-        if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_LOCKED)) {
+        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) &&
+        ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
+        if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)(MAP_LOCKED | MAP_SIGNAL))) {
             mapping_change(cpu, s, va, &leaf, flags);
+        }
+        if (receiver != NULL) { // redirected: senders stay
+            pmap_signal_set(in, r, receiver);
+            in->message_version++;
         }
         *done = true;
         return ERR_OK;
@@ -232,19 +296,25 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
 
 // Enter a mapping where nothing is.
 static void mapping_enter(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
-                          struct leaf *leaf)
+                          struct thread *receiver, struct leaf *leaf)
 {
     bool locked = flags & MAP_LOCKED;
-    pte_t fresh = arch_pte_leaf(pa, (uint32_t)flags & ~(uint32_t)MAP_LOCKED);
+    pte_t fresh = arch_pte_leaf(pa, (uint32_t)flags & ~(uint32_t)(MAP_LOCKED | MAP_SIGNAL));
 
     store_relaxed(leaf->pte, locked ? arch_pte_set_locked(fresh) : fresh);
     table_entry_added(leaf, locked);
-    pmap_insert(in, pa >> ABI_PAGE_SHIFT, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot, locked, leaf->level);
-    k->locked_mappings += locked;
+    struct record *r =
+        pmap_insert(in, pa >> ABI_PAGE_SHIFT, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot, locked, leaf->level);
+    if (receiver != NULL) {
+        pmap_signal_set(in, r, receiver);
+    }
+    k->locked_mappings += locked * records_for(flags);
+    in->message_version += (flags & MAP_MESSAGE) != 0;
     in->stats->loads[OBJECT_MAPPING]++;
 }
 
-err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
+err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
+                   struct thread *receiver)
 {
     struct instance *in = cpu->instance;
     uint32_t level = flags & MAP_LARGE ? 1 : 0;
@@ -259,11 +329,11 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
     if (crowd != NULL) {
         record_evict(cpu, crowd);
     }
-    e = mapping_displace(cpu, k, s, va, pa, flags, &done);
+    e = mapping_displace(cpu, k, s, va, pa, flags, receiver, &done);
     if (e != ERR_OK || done) {
         return e;
     }
-    if (!pmap_has_free(in, locked)) {
+    while (!pmap_has_free(in, locked, records_for(flags))) {
         assert(!locked);                            // quotas are below the pool's size
         record_make_room(cpu);
     }
@@ -274,8 +344,19 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
         }
     }
     table_make(in, s, va, level, &leaf);
-    mapping_enter(in, k, s, va, pa, flags, &leaf);
+    mapping_enter(in, k, s, va, pa, flags, receiver, &leaf);
     return ERR_OK;
+}
+
+bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
+{
+    struct record *r = pmap_signal_first(cpu->instance, t);
+
+    for (uint32_t n = 0; r != NULL && n < STEP_RECORDS; n++) {
+        record_evict(cpu, r);
+        r = pmap_signal_first(cpu->instance, t);
+    }
+    return r == NULL;
 }
 
 bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
@@ -309,7 +390,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
 
     do {
         uint32_t had = arch_pte_access(old),
-                 keep = (had & access) | (had & (MAP_DEVICE | MAP_LARGE)) | MAP_READ;
+                 keep = (had & access) | (had & (MAP_DEVICE | MAP_LARGE | MAP_MESSAGE)) | MAP_READ;
         fresh = arch_pte_leaf(arch_pte_pa(old), keep);
         if (arch_pte_locked(old)) {
             fresh = arch_pte_set_locked(fresh);
@@ -368,8 +449,9 @@ bool mapping_unload_all(struct cpu *cpu, struct space *s)
 // The next record of this frame that k loaded without the rights for it, or NULL.
 static struct record *record_uncovered(struct instance *in, struct appkernel *k, uint64_t pfn)
 {
-    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
-        if (r->pfn != pfn || r->loader != k->o.slot) {
+    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
+         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
+        if (r->loader != k->o.slot) {
             continue;
         }
         struct space *s = space_at(in, (uint32_t)r->space);

@@ -11,12 +11,16 @@ struct appkernel;
 struct cpu;
 struct instance;
 struct space;
+struct thread;
 
 // The usual load: a page of k's in a space of k's, beside the one before, with nothing in the way.  False: it is not
 // that, or it is wrong; nothing has changed, and mapping_load() does it or says why not.
 bool  mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
-// ERR_AGAIN, ERR_RESTART: nothing loaded yet.
-err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
+// receiver: a thread of k's, exactly with MAP_SIGNAL.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
+err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
+                   struct thread *receiver);
+// One bounded step of unloading the mappings whose signals go to t; true when none is left.
+bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings
 // unloaded, or by those found modified.  ERR_RESTART with *va where to go on.
 err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count);

@@ -34,29 +34,48 @@ void pmap_init(struct instance *in, struct record *records, uint32_t *buckets, u
     in->stats->free_locked_mappings = in->nlocked;
 }
 
-bool pmap_has_free(const struct instance *in, bool locked)
+bool pmap_has_free(const struct instance *in, bool locked, uint32_t count)
 {
-    return (locked ? in->free_locked : in->free_record) != 0;
+    return (locked ? in->stats->free_locked_mappings : in->stats->free_mappings) >= count;
 }
 
-void pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader, bool locked,
-                 bool large)
+// Take a free record of a pool.
+static struct record *record_take(struct instance *in, bool locked)
 {
     uint32_t *head = locked ? &in->free_locked : &in->free_record;
-    uint32_t *bucket = bucket_of(in, pfn);
-    uint32_t link = *head;
-    struct record *r = record_at(in, link);
+    struct record *r = record_at(in, *head);
 
     assert(r != NULL && r->type == RECORD_FREE);
     *head = r->link;
+    *(locked ? &in->stats->free_locked_mappings : &in->stats->free_mappings) -= 1;
+    return r;
+}
+
+// Give one back that is in no chain any more.
+static void record_put(struct instance *in, struct record *r, bool locked)
+{
+    uint32_t *head = locked ? &in->free_locked : &in->free_record;
+
+    *r = (struct record){.link = *head};
+    *head = (uint32_t)(r - in->records) + 1;
+    *(locked ? &in->stats->free_locked_mappings : &in->stats->free_mappings) += 1;
+}
+
+static uint32_t index_of(const struct instance *in, const struct record *r)
+{
+    return (uint32_t)(r - in->records) + 1;
+}
+
+struct record *pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader,
+                           bool locked, bool large)
+{
+    uint32_t *bucket = bucket_of(in, pfn);
+    struct record *r = record_take(in, locked);
+
     *r = (struct record){.pfn = pfn, .link = *bucket, .vpn = vpn, .space = space, .loader = loader,
                          .type = RECORD_MAPPING, .locked = locked, .large = large};
-    *bucket = link;
-    if (locked) {
-        in->stats->free_locked_mappings--;
-    } else {
-        in->stats->free_mappings--;
-    }
+    *bucket = index_of(in, r);
+    return r;
 }
 
 bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader)
@@ -81,7 +100,7 @@ struct record *pmap_crowded(struct instance *in, uint64_t pfn)
     uint32_t count = 0;
 
     for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
-        if (!r->locked) {
+        if (!r->locked && r->type == RECORD_MAPPING) {
             oldest = r;
             count++;
         }
@@ -89,39 +108,144 @@ struct record *pmap_crowded(struct instance *in, uint64_t pfn)
     return count < PMAP_WAYS ? NULL : oldest;
 }
 
+bool pmap_is_full(struct instance *in, uint64_t pfn)
+{
+    uint32_t count = 0;
+
+    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL && count < PMAP_WAYS;
+         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
+        count++;
+    }
+    return count == PMAP_WAYS;
+}
+
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn)
 {
     for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
-        if (r->pfn == pfn && r->vpn == vpn && r->space == space) {
+        if (r->pfn == pfn && r->vpn == vpn && r->space == space && r->type == RECORD_MAPPING) {
             return r;
         }
     }
     return NULL;
 }
 
+// Take a record out of its chain.
+static void unchain(struct instance *in, uint32_t *bucket, struct record *r)
+{
+    uint32_t index = index_of(in, r);
+
+    if (*bucket == index) {
+        *bucket = r->link;
+        return;
+    }
+    struct record *before = record_at(in, *bucket);
+    while (before->link != index) {
+        before = record_at(in, (uint32_t)before->link);
+    }
+    before->link = r->link;
+}
+
+// ---- receivers of signals -----------------------------------------------------------------------------------
+
+static struct signal_record *signal_at(struct instance *in, uint32_t index)
+{
+    return (struct signal_record *)record_at(in, index);
+}
+
+static struct signal_record *signal_find(struct instance *in, const struct record *mapping)
+{
+    uint32_t key = index_of(in, mapping), link = *bucket_of(in, key);
+    struct signal_record *g = signal_at(in, link);
+
+    while (g != NULL && (g->type != RECORD_SIGNAL || g->key != key)) {
+        link = (uint32_t)g->link;
+        g = signal_at(in, link);
+    }
+    return g;
+}
+
+static void signal_join(struct instance *in, struct signal_record *g, struct thread *t)
+{
+    uint32_t index = index_of(in, (struct record *)g);
+
+    g->thread = t->o.slot;
+    g->prev = 0;
+    g->next = t->signals;
+    if (t->signals != 0) {
+        signal_at(in, t->signals)->prev = index;
+    }
+    t->signals = index;
+}
+
+static void signal_leave(struct instance *in, struct signal_record *g)
+{
+    if (g->prev != 0) {
+        signal_at(in, (uint32_t)g->prev)->next = g->next;
+    } else {
+        thread_at(in, (uint32_t)g->thread)->signals = (uint32_t)g->next;
+    }
+    if (g->next != 0) {
+        signal_at(in, (uint32_t)g->next)->prev = g->prev;
+    }
+}
+
+void pmap_signal_set(struct instance *in, struct record *mapping, struct thread *t)
+{
+    if (mapping->signal) {
+        struct signal_record *g = signal_find(in, mapping);
+        signal_leave(in, g);
+        signal_join(in, g, t);
+        return;
+    }
+    uint32_t key = index_of(in, mapping), *bucket = bucket_of(in, key);
+    struct signal_record *g = (struct signal_record *)record_take(in, mapping->locked);
+    *g = (struct signal_record){.key = key, .link = *bucket, .type = RECORD_SIGNAL, .locked = mapping->locked};
+    *bucket = index_of(in, (struct record *)g);
+    signal_join(in, g, t);
+    mapping->signal = 1;
+}
+
+struct thread *pmap_signal_of(struct instance *in, const struct record *mapping)
+{
+    return thread_at(in, (uint32_t)signal_find(in, mapping)->thread);
+}
+
+struct record *pmap_signal_first(struct instance *in, const struct thread *t)
+{
+    return t->signals == 0 ? NULL : record_at(in, (uint32_t)signal_at(in, t->signals)->key);
+}
+
+static void signal_drop(struct instance *in, const struct record *mapping)
+{
+    struct signal_record *g = signal_find(in, mapping);
+
+    signal_leave(in, g);
+    unchain(in, bucket_of(in, g->key), (struct record *)g);
+    record_put(in, (struct record *)g, mapping->locked);
+}
+
 bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, struct record *out)
 {
-    uint32_t *bucket = bucket_of(in, pfn), link = *bucket;
-    struct record *before = NULL, *r;
+    uint32_t *bucket = bucket_of(in, pfn);
+    struct record *before = NULL, *r = record_at(in, *bucket);
 
-    for (r = record_at(in, link); r != NULL; before = r, link = r->link, r = record_at(in, link)) {
-        if (r->pfn == pfn && r->vpn == vpn && r->space == space) {
-            break;
-        }
+    while (r != NULL && (r->pfn != pfn || r->vpn != vpn || r->space != space || r->type != RECORD_MAPPING)) {
+        before = r;
+        r = record_at(in, (uint32_t)r->link);
     }
     if (r == NULL) {
         return false;
     }
-    if (before == NULL) {
-        *bucket = r->link;
+    *out = *r;
+    if (r->signal) {
+        signal_drop(in, r);                       // may have been in this chain too
+        unchain(in, bucket, r);
+    } else if (before == NULL) {
+        *bucket = (uint32_t)r->link;
     } else {
         before->link = r->link;
     }
-    *out = *r;
-    uint32_t *head = r->locked ? &in->free_locked : &in->free_record;
-    *(r->locked ? &in->stats->free_locked_mappings : &in->stats->free_mappings) += 1;
-    *r = (struct record){.link = *head};
-    *head = link;
+    record_put(in, r, out->locked);
     return true;
 }
 
@@ -132,5 +256,13 @@ struct record *pmap_first(struct instance *in, uint64_t pfn)
 
 struct record *pmap_next(struct instance *in, const struct record *r)
 {
-    return record_at(in, r->link);
+    return record_at(in, (uint32_t)r->link);
+}
+
+struct record *pmap_of_frame(struct instance *in, struct record *r, uint64_t pfn)
+{
+    while (r != NULL && (r->pfn != pfn || r->type != RECORD_MAPPING)) {
+        r = pmap_next(in, r);
+    }
+    return r;
 }

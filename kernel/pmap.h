@@ -1,6 +1,8 @@
 // pmap.h - the physical-to-virtual map: 16 bytes for each mapping, hashed by frame.
 //
-// A record is a dependency: key (frame), dependent (address), context (space), as in the Cache Kernel, 4.1.
+// A record is a dependency: key (frame), dependent (address), context (space), as in the Cache Kernel, 4.1.  The
+// receiver of a message page's signals is a second record, whose key is the record of the mapping: so finding the
+// receivers takes two look-ups.
 // Records are of two pools: replaceable ones, which the clock hand visits, and lockable ones on top, which
 // quotas guard.  Locking: the instance lock.
 #pragma once
@@ -8,8 +10,9 @@
 #include <stdint.h>
 
 struct instance;
+struct thread;
 
-enum record_type { RECORD_FREE, RECORD_MAPPING };
+enum record_type { RECORD_FREE, RECORD_MAPPING, RECORD_SIGNAL };
 
 struct record {
     uint64_t pfn    : 40;      // frame; of the first frame if large
@@ -20,21 +23,38 @@ struct record {
     uint64_t type   : 4;       // enum record_type
     uint64_t locked : 1;
     uint64_t large  : 1;
-    uint64_t spare  : 2;
+    uint64_t signal : 1;       // another record names the receiver of its signals
+    uint64_t spare  : 1;
 };
+
+struct signal_record {         // the same 16 bytes
+    uint64_t key    : 24;      // the mapping's record, index + 1
+    uint64_t thread : 16;      // slot
+    uint64_t link   : 24;
+    uint64_t next   : 24;      // of the thread's signal records, index + 1
+    uint64_t prev   : 24;
+    uint64_t pad    : 8;
+    uint64_t type   : 4;       // RECORD_SIGNAL
+    uint64_t locked : 1;
+    uint64_t spare  : 3;
+};
+_Static_assert(sizeof(struct signal_record) == 16, "a signal record is 16 bytes");
 _Static_assert(sizeof(struct record) == 16, "a mapping record is 16 bytes");
 
 void pmap_init(struct instance *in, struct record *records, uint32_t *buckets, uint32_t nbuckets);
-bool pmap_has_free(const struct instance *in, bool locked);
+// Are `count` (1 or 2) records free?
+bool pmap_has_free(const struct instance *in, bool locked, uint32_t count);
 // Take a free record of the right pool and enter the mapping of a frame.  The caller has seen that there is one.
-void pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader, bool locked,
-                 bool large);
+struct record *pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader,
+                           bool locked, bool large);
 // The same for a replaceable mapping of a page, if a record is free and the bucket is nearly empty; else false.
 bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader);
-// A bucket holds at most PMAP_WAYS replaceable records, so that a frame which somebody maps ten thousand times makes
+// A bucket holds at most PMAP_WAYS replaceable mappings, so that a frame which somebody maps ten thousand times makes
 // nobody's look-up long.  The record that must go before this frame gets one more, or NULL.
 enum { PMAP_WAYS = 128 };
 struct record *pmap_crowded(struct instance *in, uint64_t pfn);
+// Do PMAP_WAYS mappings of this very frame exist, locked ones too?
+bool pmap_is_full(struct instance *in, uint64_t pfn);
 // The record of this mapping, or NULL.
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn);
 // Take the record of this mapping out and free it; false if there is none.
@@ -42,3 +62,11 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
 // First record of the bucket of a frame, and the next in a chain; NULL at the end.  Other frames appear too.
 struct record *pmap_first(struct instance *in, uint64_t pfn);
 struct record *pmap_next(struct instance *in, const struct record *r);
+// The next mapping of this very frame in a chain, from r on; NULL at the end.
+struct record *pmap_of_frame(struct instance *in, struct record *r, uint64_t pfn);
+// Have the signals of a mapping go to t; the caller has seen that a record is free if it had no receiver.
+void pmap_signal_set(struct instance *in, struct record *mapping, struct thread *t);
+// The receiver of a mapping's signals; its record says `signal`.
+struct thread *pmap_signal_of(struct instance *in, const struct record *mapping);
+// A mapping whose signals go to t, or NULL.
+struct record *pmap_signal_first(struct instance *in, const struct thread *t);

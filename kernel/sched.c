@@ -6,6 +6,7 @@
 #include "atomic.h"
 #include "cache.h"
 #include "instance.h"
+#include "signal.h"
 
 static bool may_run(const struct thread *t, cpu_t number)
 {
@@ -162,7 +163,7 @@ static void timer_insert(struct cpu *c, struct thread *t)
 
 err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
 {
-    if (t->signalled) {
+    if (t->signalled || signal_waits(t)) {
         t->signalled = false;
         return ERR_OK;
     }
@@ -373,6 +374,9 @@ static void settle(struct cpu *cpu)
             cpu->instance->idle &= ~(1ull << cpu->number);
         }
         arm(cpu, arch_now());
+    }
+    if (cpu->thread != NULL && signal_due(cpu->thread) && cpu->thread->depth == 0) {
+        signal_enter(cpu);
     }
     if (cpu->ready_count > 0) {
         offer(cpu);

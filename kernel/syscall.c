@@ -12,6 +12,7 @@
 #include "instance.h"
 #include "mapping.h"
 #include "sched.h"
+#include "signal.h"
 #include "trap.h"
 #include "usercopy.h"
 
@@ -182,14 +183,26 @@ static err_t load_one(struct call *c, struct space *s, va_t va, pa_t pa, uint64_
     if (mapping_load_quick(c->in, c->kern, s, va, pa, flags)) {
         return ERR_OK;
     }
-    return mapping_load(c->cpu, c->kern, s, va, pa, flags);
+    return flags & MAP_SIGNAL ? ERR_INVAL : mapping_load(c->cpu, c->kern, s, va, pa, flags, NULL);
+}
+
+// With a receiver, whose id is the fifth argument.
+static err_t load_receiver(struct call *c, struct space *s)
+{
+    err_t e;
+    struct thread *t = own_thread(c, c->a[4], &e);
+
+    return t == NULL ? e : mapping_load(c->cpu, c->kern, s, c->a[1], c->a[2], c->a[3], t);
 }
 
 static err_t sys_mapping_load(struct call *c)
 {
     struct space *s = space_find(c->in, c->a[0]);
 
-    return s == NULL ? ERR_STALE : load_one(c, s, c->a[1], c->a[2], c->a[3]);
+    if (s == NULL) {
+        return ERR_STALE;
+    }
+    return c->a[3] & MAP_SIGNAL ? load_receiver(c, s) : load_one(c, s, c->a[1], c->a[2], c->a[3]);
 }
 
 // Entries are loaded in order until one cannot be; the value says how many were.
@@ -284,11 +297,30 @@ static err_t sys_signal(struct call *c)
 static err_t sys_wait(struct call *c)
 {
     c->frame->rip += 2;                           // from here on it cannot be restarted
+    c->frame->rdx = 0;                            // the address of a signal, if one ends the wait
     err_t e = sched_wait(c->cpu, c->self, c->a[0]);
     if (e != (err_t)ERR_NO_RESULT) {
         c->frame->rip -= 2;
+        c->value = signal_take(c->self);
     }
     return e;
+}
+
+static err_t sys_signal_at(struct call *c)
+{
+    err_t e = signal_send(c->cpu, c->a[0], &c->value);
+
+    if ((uint32_t)e == ERR_USER_FAULT) {
+        c->bad = c->a[0];
+        c->write = true;
+    }
+    return e;
+}
+
+static err_t sys_signal_return(struct call *c)
+{
+    err_t e = signal_return(c->cpu);
+    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
 }
 
 static err_t sys_yield(struct call *c)

@@ -5,8 +5,10 @@
 #include "assert.h"
 #include "cache.h"
 #include "instance.h"
+#include "mapping.h"
 #include "rights.h"
 #include "sched.h"
+#include "signal.h"
 #include "writeback.h"
 
 static bool is_user_address(va_t va)
@@ -22,7 +24,7 @@ static err_t decode(struct instance *in, struct appkernel *k, const struct threa
     *kern = k;
     if ((d->flags & ~(LOAD_LOCKED | LOAD_SIGNALED)) != 0 || d->priority >= ABI_PRIORITIES ||
         (d->state & (ABI_PAGE - 1)) != 0 || !is_user_address(d->state_va) || !is_user_address(d->xstack) ||
-        d->xstack % 16 != 0) {
+        d->xstack % 16 != 0 || (d->signal != 0 && !is_user_address(d->signal))) {
         return ERR_INVAL;
     }
     uint64_t all = in->cpus == 64 ? ~0ull : (1ull << in->cpus) - 1;
@@ -111,6 +113,10 @@ static void fill(struct instance *in, struct thread *t, const struct thread_desc
     t->signalled = d->flags & LOAD_SIGNALED;
     t->timed = false;
     t->deadline = t->slice = t->value = 0;
+    t->function = d->signal;
+    t->stopped = false;
+    t->signals = 0;
+    signal_queue_load(t);
     list_init(&t->sibling);
     list_init(&t->queue);
     list_init(&t->timer);
@@ -169,29 +175,39 @@ bool thread_pinned(const struct thread *t)
            (t->space == NULL || space_pinned(t->space));
 }
 
-bool thread_unload_step(struct cpu *cpu, struct thread *t)
+// Off its processor and all lists.  False: it runs elsewhere, and has been told.
+static bool stop(struct cpu *cpu, struct thread *t)
 {
-    struct instance *in = cpu->instance;
-    uint32_t run = RUN_READY;
-
-    assert(t->o.state == OBJECT_UNLOADING);
+    t->run = RUN_READY;
     if (t->status == THREAD_RUNNING) {
         if (t != cpu->thread) {
-            sched_poke(cpu, &in->cpu[t->cpu]);
+            sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
             return false;
         }
         sched_leave(cpu);
     } else {
         if (t->status == THREAD_WAITING && t->o.reason != REASON_BAD_STATE) {
-            run = RUN_WAITING;
+            t->run = RUN_WAITING;
         }
         sched_remove(cpu, t);
+    }
+    t->stopped = true;
+    return true;
+}
+
+bool thread_unload_step(struct cpu *cpu, struct thread *t)
+{
+    struct instance *in = cpu->instance;
+
+    assert(t->o.state == OBJECT_UNLOADING);
+    if ((!t->stopped && !stop(cpu, t)) || !mapping_unload_signals(cpu, t)) {
+        return false;
     }
     struct thread_state *s = t->state;
     s->depth = t->depth;
     s->reason = t->o.reason;
-    s->run = run;
-    s->deadline = run == RUN_WAITING ? t->deadline : 0;
+    s->run = t->run;
+    s->deadline = t->run == RUN_WAITING ? t->deadline : 0;
     s->value = t->value;
     __atomic_store_n(&s->loaded, 0, __ATOMIC_RELEASE); // pairs with the owner's load: the page is its again
     t->owner->locked_threads -= t->o.lock;

@@ -39,6 +39,11 @@ struct thread {
     uint64_t          deadline;    // l  of wait, 0: none
     uint64_t          slice;       // l  ticks left of its slice, 0: a fresh one
     uint64_t          value;       // l  given by its own thread_unload
+    va_t              function;    // I  its signal function, or 0
+    bool              due;         // l  a signal is queued that its function can take; read without the lock by its CPU
+    bool              stopped;     // l  UNLOADING, and not running or ready any more
+    uint8_t           run;         // l  enum thread_run: what it did when it was stopped
+    uint32_t          signals;     // l  mappings whose signals it gets: see pmap.c
     struct thread    *state_next;  // l  in the hash of state pages
     struct list       sibling;     // l  on its space's list
     struct list       queue;       // l  on a ready list

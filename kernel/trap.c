@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "instance.h"
 #include "sched.h"
+#include "signal.h"
 #include "syscall.h"
 #include "tlb.h"
 
@@ -111,6 +112,20 @@ static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thr
     return e;
 }
 
+// A signal came while the thread was in a handler.  One that comes later finds it in its program, and interrupts.
+static __attribute__((noinline)) void resume_signalled(struct cpu *cpu)
+{
+    bool held = cpu->locked;
+
+    if (!held) {
+        instance_lock(cpu);
+    }
+    signal_enter(cpu);
+    if (!held) {
+        instance_unlock(cpu);
+    }
+}
+
 static void resume_at(struct cpu *cpu, struct thread *t, uint32_t depth)
 {
     t->depth = depth;
@@ -150,6 +165,9 @@ err_t trap_resume(struct cpu *cpu, oid_t id)
         return resume_lost(cpu, t);
     }
     resume_at(cpu, t, 0);
+    if (signal_due(t)) {
+        resume_signalled(cpu);
+    }
     return ERR_OK;
 }
 

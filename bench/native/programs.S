@@ -101,6 +101,29 @@ program signal_partner
     syscall
     jmp     1b
 
+// Signal the address of a message and wait for the answer's.
+program message
+1:  clock_start
+    movl    $0x900040, %edi
+    movl    $24, %eax
+    syscall
+    xorl    %edi, %edi
+    movl    $18, %eax
+    syscall
+    clock_stop
+    decq    %r15
+    jnz     1b
+    jmp     end_native
+
+program message_partner
+1:  xorl    %edi, %edi
+    movl    $18, %eax
+    syscall
+    movl    $0x900040, %edi
+    movl    $24, %eax
+    syscall
+    jmp     1b
+
 // In a native space only calls that are not for everyone are forwarded: ask for one of those.
 end_native:
     movl    $9, %eax

@@ -5,8 +5,9 @@
 
 extern const char programs_begin[], programs_end[];
 extern const char program_empty[], program_trap[], program_fault[], program_yield[], program_yield_partner[],
-    program_signal[], program_signal_partner[];
+    program_signal[], program_signal_partner[], program_message[], program_message_partner[];
 
+enum { MESSAGES_OUT = 0x900000, MESSAGES_IN = 0xa00000 };
 enum { TEXT = 0x400000, DATA = 0x800000, PARTNER_WORD = 2 * ABI_PAGE - 8, FRESH = 0x10000000, PRIORITY = 4 };
 
 struct program {
@@ -120,9 +121,17 @@ static uint64_t alone(const char *code)
     return bench_median(SAMPLES);
 }
 
+// A message page from one to the other, and one back.
+static void connect(struct program *from, struct program *to, pa_t page)
+{
+    bench_check(sys_mapping_load_signal(to->space, MESSAGES_IN, page, MAP_READ, to->thread), "receiver's mapping");
+    bench_check(sys_mapping_load(from->space, MESSAGES_OUT, page, MAP_WRITE | MAP_MESSAGE), "sender's mapping");
+}
+
 // Two threads in spaces of their own, on one processor.  The partner never ends: it is unloaded.
 static uint64_t together(const char *code, const char *partner_code)
 {
+    const pa_t page[2] = {bench_frame(), bench_frame()};
     struct program p, partner;
 
     program_load(&p, code, TRAP_NATIVE);
@@ -131,10 +140,14 @@ static uint64_t together(const char *code, const char *partner_code)
     partner_set(&p, partner.thread);
     program_start(&p);
     partner_set(&partner, p.thread);
+    connect(&p, &partner, page[0]);
+    connect(&partner, &p, page[1]);
     program_wait(&p);
     (void)sys_thread_unload(partner.thread, 0);
     program_unload(&p);
     program_unload(&partner);
+    ak_frame_put(page[0]);
+    ak_frame_put(page[1]);
     return bench_median(SAMPLES);
 }
 
@@ -162,6 +175,10 @@ void programs_run(void)
     count = together(program_signal, program_signal_partner) - empty;
     bench_events("signal_round_trip", SAMPLES);
     bench_line("signal_round_trip", count);
+    bench_events(NULL, 1);
+    count = together(program_message, program_message_partner) - empty;
+    bench_events("message_round_trip", SAMPLES);
+    bench_line("message_round_trip", count);
     for (unsigned i = 0; i < SAMPLES; i++) {
         ak_frame_put(fresh[i]);
     }

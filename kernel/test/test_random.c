@@ -90,7 +90,12 @@ static void fill_thread(struct thread_desc *d)
                               .state_va = ABI_WINDOW + page(slot),
                               .xstack = ABI_WINDOW + page(slot) + 4096,
                               .cookie = seed,
-                              .affinity = draw(3) == 0 ? 1u << draw(4) : 0};
+                              .affinity = draw(3) == 0 ? 1u << draw(4) : 0,
+                              .signal = draw(2) ? HOST_TEXT : 0};
+    if (draw(50) == 0) {                       // owners write what they like
+        s->signal_head = (uint32_t)seed;
+        s->signal_active = draw(3);
+    }
     if (s->loaded == 0) {
         s->depth = draw(3);
         s->gs_base = draw(20) == 0 ? ~0ull : 0;
@@ -127,7 +132,11 @@ static void step_call(uint32_t n)
                                                    SYS_listen,
                                                    SYS_thread_priority,
                                                    SYS_mapping_load_batch,
-                                                   SYS_kernel_grant}[draw(21)];
+                                                   SYS_kernel_grant,
+                                                   SYS_mapping_load,
+                                                   SYS_signal_at,
+                                                   SYS_signal_at,
+                                                   SYS_signal_return}[draw(25)];
     uint64_t a[6] = {any_id(), any_va(), any_frame(), draw(3) == 0 ? draw(64) : 1u << draw(3), 0, 0};
 
     if (number >= SYS_mapping_load && number <= SYS_resume && draw(4) != 0) {
@@ -148,6 +157,15 @@ static void step_call(uint32_t n)
     } else if (number == SYS_thread_load) {
         fill_thread(host_at(scratch));
         a[0] = ABI_WINDOW + scratch;
+    } else if (number == SYS_mapping_load && draw(3) == 0) {
+        a[3] = MAP_READ | MAP_MESSAGE | (draw(2) ? MAP_WRITE : 0) | (draw(8) == 0 ? MAP_LOCKED : 0);
+        if (draw(2)) {
+            a[3] |= MAP_SIGNAL;
+            a[4] = draw(8) == 0 ? any_id() : recent[OBJECT_THREAD];
+        }
+        a[2] = page(draw(4));                  // few frames, so that senders and receivers meet
+    } else if (number == SYS_signal_at) {
+        a[0] = any_va();
     } else if (number == SYS_mapping_unload || number == SYS_mapping_protect) {
         a[2] = (uint64_t)draw(30) * ABI_PAGE << (draw(4) * 6);
         a[3] = draw(8);
@@ -267,6 +285,8 @@ static void load_second(void)
     }
 }
 
+static uint64_t signals;               // delivered in all runs: none would mean that nothing was tried
+
 static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
 {
     seed = s;
@@ -284,6 +304,7 @@ static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
            (unsigned long)s, cpus, cmdline, (unsigned long)host_instance()->stats->loads[OBJECT_THREAD],
            (unsigned long)host_instance()->stats->writebacks[OBJECT_THREAD],
            (unsigned long)host_instance()->stats->writebacks[OBJECT_MAPPING]);
+    signals += host_instance()->stats->signals;
     host_shutdown();
 }
 
@@ -305,6 +326,8 @@ static void test_tiny(void **state)
         run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
         run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
     }
+    printf("%lu signals\n", (unsigned long)signals);
+    assert_true(count == 1 || signals > 0);
 }
 
 int main(void)

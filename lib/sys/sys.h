@@ -111,6 +111,16 @@ static inline err_t sys_mapping_load(oid_t space, va_t va, pa_t pa, uint64_t fla
     uint64_t none;
     return sys_enter4(SYS_mapping_load, space, va, pa, flags, &none);
 }
+// A mapping of a message page whose signals go to a thread.
+static inline err_t sys_mapping_load_signal(oid_t space, va_t va, pa_t pa, uint64_t flags, oid_t receiver)
+{
+    register uint64_t r10 __asm__("r10") = flags | MAP_MESSAGE | MAP_SIGNAL;
+    register uint64_t r8 __asm__("r8") = receiver;
+    uint64_t e = SYS_mapping_load, c = pa;
+
+    __asm__ volatile("syscall" : "+a"(e), "+d"(c) : "D"(space), "S"(va), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
+    return (err_t)e;
+}
 static inline err_t sys_mapping_load_batch(oid_t space, const struct map_entry *array, uint64_t count,
                                            uint64_t *loaded)
 {
@@ -147,6 +157,21 @@ static inline err_t sys_wait(uint64_t deadline)
 {
     uint64_t none;
     return sys_enter(SYS_wait, deadline, 0, 0, &none);
+}
+// The same; *va is the address of the signal that it took, or 0.
+static inline err_t sys_wait_signal(uint64_t deadline, va_t *va)
+{
+    return sys_enter(SYS_wait, deadline, 0, 0, va);
+}
+static inline err_t sys_signal_at(va_t va, uint64_t *receivers)
+{
+    return sys_enter(SYS_signal_at, va, 0, 0, receivers);
+}
+// Comes back only with an error: no signal function runs.
+static inline err_t sys_signal_return(void)
+{
+    uint64_t none;
+    return sys_enter(SYS_signal_return, 0, 0, 0, &none);
 }
 static inline err_t sys_yield(void)
 {

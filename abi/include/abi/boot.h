@@ -1,7 +1,7 @@
 // boot.h - what the supervisor tells the first kernel, and what it shows to everyone it may be shown to.
 //
 // One 2-MiB unit of memory holds the system pages: struct system_info in its first page,
-// struct system_stats in its second, a struct cpu_stats for each processor in its third.  The first kernel
+// struct system_stats in its second, a struct cpu_stats for each processor in the two after it.  The first kernel
 // finds them read-only in its window (info.system), and may grant read access on them to others.
 // The boot archive is a sequence of newc cpio archives, at info.archive, readable through the window.
 #pragma once
@@ -41,15 +41,19 @@ struct system_stats {                    // k  all counters since boot, except t
     uint64_t loads[5], unloads[5], writebacks[5];          // by enum object_type
     uint64_t shootdowns;                                   // TLB shoot-downs that had to ask another processor
     uint64_t again;                                        // loads that found no victim
+    uint64_t signals;                                      // address-valued signals put into queues
 };
 
-struct cpu_stats {                       // k  one cache line for each processor, in the third system page
+struct cpu_stats {                       // k  two cache lines for each processor
     uint64_t traps, faults, exceptions;                    // forwarded
     uint64_t resumes;                                      // returns from handlers
     uint64_t switches;                                     // to another thread
     uint64_t interrupts, ipis;                             // taken, sent
-    uint64_t reserved;
+    uint64_t reverse_hits, reverse_misses;                 // of its reverse TLB, when it sends a signal
+    uint64_t signals_entered;                              // signal functions entered
+    uint64_t reserved[6];
 };
+_Static_assert(sizeof(struct cpu_stats) * ABI_MAX_CPUS <= 2 * ABI_PAGE, "cpu stats");
 
 // How a program says that it is an application kernel: an ELF note, name "Quoin", type NOTE_APPKERNEL.
 // xstack is the top of the exception stack of its first thread; the entry point sets its own stack.

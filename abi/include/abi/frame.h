@@ -60,6 +60,20 @@ enum thread_run {                                   // what it was doing when wr
     RUN_WAITING = 1,                                // in `wait`
 };
 
+// Address-valued signals that the thread has not seen yet (Cache Kernel, 2.2).  A thread without a signal function
+// takes them by `wait`, which gives the address, or 0 if it was woken by something else.  One with a signal function is
+// interrupted for each, as soon as its program runs: the registers go to `interrupted`, and the function begins with
+//     RDI  the address of the message, in the space of the mapping that named the thread
+//     RSI  the cookie of that space
+//     RSP  the interrupted RSP less 128, aligned as after a call
+// More signals queue while it runs; `signal_return` ends it.  With the queue full a signal is dropped and counted in
+// `lost`: then look at all message pages.  The queue stays here while the thread is not loaded.
+enum { SIGNAL_ENTRIES = 64 };
+struct signal_entry {
+    va_t     va;
+    uint64_t cookie;
+};
+
 enum { XSTATE_SIZE = 832 };                         // XSAVE area for x87, SSE and AVX
 
 struct thread_state {
@@ -74,6 +88,11 @@ struct thread_state {
     uint64_t reserved[2];
     struct frame frame[ABI_MAX_DEPTH + 1];
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
+    uint32_t signal_head, signal_tail;              // k  put, taken; modulo 2^32
+    uint32_t signal_lost;                           // k
+    uint32_t signal_active;                         // k  its signal function runs
+    struct signal_entry signal[SIGNAL_ENTRIES];     // k  entry i is at i % SIGNAL_ENTRIES
+    struct frame interrupted;                       // k, u
 };
 
 _Static_assert(sizeof(struct frame) == 192, "frame");

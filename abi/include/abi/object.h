@@ -41,6 +41,7 @@ struct thread_desc {
     va_t     xstack;                     // top of the exception stack, 16-byte aligned
     uint64_t cookie;                     // given to handlers, and back in the writeback channel
     uint64_t affinity;                   // a bit for each processor it may run on; 0: all
+    va_t     signal;                     // its signal function, see frame.h; 0: none, `wait` gives the addresses
 };
 
 struct kernel_limits {
@@ -101,6 +102,8 @@ enum map_flags {
     MAP_LARGE  = 8,                      // 2 MiB, both addresses aligned so
     MAP_LOCKED = 16,
     MAP_DEVICE = 32,                     // uncached
+    MAP_MESSAGE = 64,                    // a page in message mode: whoever maps it writable may signal its addresses
+    MAP_SIGNAL = 128,                    // with MAP_MESSAGE: its signals go to a thread, named in R8 of mapping_load
 };
 
 struct map_entry {                       // mapping_load_batch

@@ -21,9 +21,39 @@ struct count {
     uint32_t dependents, own_spaces;
 };
 
+// A record that names a receiver: its mapping knows of it, and it is found from there.  Gives the loader's slot.
+static uint32_t check_signal(struct instance *in, struct signal_record *g)
+{
+    struct record *r = &in->records[g->key - 1];
+    struct thread *t = thread_at(in, (uint32_t)g->thread);
+
+    CHECK(r->type == RECORD_MAPPING && r->signal && r->locked == g->locked);
+    CHECK(t->o.state != OBJECT_FREE && pmap_signal_of(in, r) == t);
+    return (uint32_t)r->loader;
+}
+
+// The lists of all threads, counted.
+static uint32_t check_receivers(struct instance *in)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < in->threads.size; i++) {
+        struct thread *t = thread_at(in, i);
+        uint32_t before = 0;
+        for (uint32_t link = t->o.state == OBJECT_FREE ? 0 : t->signals; link != 0;) {
+            struct signal_record *g = (struct signal_record *)&in->records[link - 1];
+            CHECK(g->type == RECORD_SIGNAL && g->thread == i && g->prev == before);
+            before = link;
+            link = (uint32_t)g->next;
+            count++;
+        }
+    }
+    return count;
+}
+
 static void check_records(struct instance *in, struct count *by_loader)
 {
-    uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0;
+    uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0, signals = 0, receivers = 0;
 
     for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
         struct record *r = &in->records[i];
@@ -33,6 +63,12 @@ static void check_records(struct instance *in, struct count *by_loader)
         }
         used++;
         CHECK(r->locked == (i >= in->nrecords));
+        if (r->type == RECORD_SIGNAL) {
+            by_loader[check_signal(in, (struct signal_record *)r)].mappings += r->locked;
+            signals++;
+            continue;
+        }
+        receivers += r->signal;
         struct space *s = space_at(in, (uint32_t)r->space);
         struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
         CHECK(s->o.state != OBJECT_FREE && k->o.state != OBJECT_FREE);
@@ -54,7 +90,7 @@ static void check_records(struct instance *in, struct count *by_loader)
             CHECK(reached <= used);
         }
     }
-    CHECK(reached == used);
+    CHECK(reached == used && signals == receivers && signals == check_receivers(in));
     CHECK(free_records == in->stats->free_mappings && free_locked == in->stats->free_locked_mappings);
 }
 
@@ -83,7 +119,7 @@ static void check_tables(struct instance *in)
         CHECK(t->space == NULL || t->space->o.state != OBJECT_FREE);
     }
     for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
-        records += in->records[i].type != RECORD_FREE;
+        records += in->records[i].type == RECORD_MAPPING;
     }
     CHECK(free == in->stats->free_tables && leaves == records);
 }

@@ -14,6 +14,7 @@
 #define PTE_LARGE        (1ull << 7)     // a leaf above level 0
 #define PTE_GLOBAL       (1ull << 8)     // stays in the TLB when the page-table register is written
 #define PTE_LOCKED       (1ull << 9)     // ours: the mapping record is locked
+#define PTE_MESSAGE      (1ull << 10)    // ours: in message mode
 #define PTE_NO_EXECUTE   (1ull << 63)
 #define PTE_ADDRESS      0x000ffffffffff000ull
 
@@ -47,7 +48,7 @@ static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access)
 {
     return pa | PTE_PRESENT | PTE_USER | (access & MAP_WRITE ? PTE_WRITE : 0) |
            (access & MAP_EXEC ? 0 : PTE_NO_EXECUTE) | (access & MAP_DEVICE ? PTE_UNCACHED : 0) |
-           (access & MAP_LARGE ? PTE_LARGE : 0);
+           (access & MAP_LARGE ? PTE_LARGE : 0) | (access & MAP_MESSAGE ? PTE_MESSAGE : 0);
 }
 static inline pte_t arch_pte_table(pa_t table)
 {
@@ -68,7 +69,8 @@ static inline pa_t arch_pte_pa(pte_t e)
 static inline uint32_t arch_pte_access(pte_t e)
 {
     return MAP_READ | (e & PTE_WRITE ? MAP_WRITE : 0u) | (e & PTE_NO_EXECUTE ? 0u : MAP_EXEC) |
-           (e & PTE_UNCACHED ? MAP_DEVICE : 0u) | (e & PTE_LARGE ? MAP_LARGE : 0u);
+           (e & PTE_UNCACHED ? MAP_DEVICE : 0u) | (e & PTE_LARGE ? MAP_LARGE : 0u) |
+           (e & PTE_MESSAGE ? MAP_MESSAGE : 0u);
 }
 static inline bool arch_pte_referenced(pte_t e)
 {
