@@ -33,14 +33,24 @@ printf '# a small tunnel\n%s\nseed=3 # not this one\n' "$small" > "$TMP/tunnel"
 tunnel --add "$TMP/tunnel:/etc/tunnel" -- mp3d input=/etc/tunnel seed=9 > "$TMP/got"
 diff "$TMP/expected" "$TMP/got" || fail "words from a file"
 
-# Locality saves mapping loads when there are fewer mappings than pages.
-loads() {
-    tunnel --cache mappings=64 -- mp3d particles=16384 grid=16x16x8 steps=4 warm=2 policy="$1" measure |
-        sed -n 's/^measured loads //p'
+# Locality saves TLB misses, and mapping loads when there are fewer mappings than pages.
+"$tools/mp3d" --build "$BUILD" --particles 16384 --steps 1 --mappings 0,64 > "$TMP/table"
+cat "$TMP/table"
+number() {                               # MAPPINGS PLACEMENT COLUMN
+    awk -v m="$1" -v p="$2" -v c="$3" '$1 == m && $2 == p { print $c }' "$TMP/table"
 }
-stay=$(loads stay)
-cells=$(loads cells)
+stay=$(number 64 stay 4)
+cells=$(number 64 cells 4)
 ((stay > 5 * cells)) || fail "mapping loads: $stay and $cells"
+awk -v a="$(number default stay 5)" -v b="$(number default cells 5)" 'BEGIN { exit !(a > 10 * b && b > 0) }' ||
+    fail "TLB misses"
+
+# A TLB that holds everything misses each page once at most.
+"$tools/mp3d" --build "$BUILD" --particles 16384 --steps 1 --mappings 0 --tlb 65536,4 > "$TMP/table"
+for placement in stay cells; do
+    awk -v m="$(number default $placement 5)" -v p="$(number default $placement 3)" \
+        'BEGIN { exit !(m * 16384 > p / 2 && m * 16384 < p + 10) }' || fail "a TLB for everything: $placement"
+done
 
 # What cannot be: a word that is none, a file that is not there, less memory than particles.
 for words in policy=both input=/nothing "particles=9 grid=5x5x5"; do

@@ -35,6 +35,7 @@ OPTIONS = (
     ('log', 'FILE', None),               # keep the system's log there
     ('machine', 'pvh|bios|uefi', None),  # how it is started; bios and uefi boot an ISO
     ('iso', 'FILE', None),
+    ('plugin', 'FILE,NAME=VALUE...', None),      # of the emulator (tools/plugin)
 )
 REPEATED = ('add', 'env')
 
@@ -163,6 +164,7 @@ def parse(arguments):
     o.log = found.get('log')
     o.machine = found.get('machine', 'pvh')
     o.iso = found.get('iso')
+    o.plugin = found.get('plugin')
     o.tty, o.rows, o.cols = 0, 0, 0
     o.no_input = False               # said at boot: a byte sent later would come at a time of its own
     return o
@@ -265,6 +267,8 @@ def qemu(o, archive_file, serial, port):
     c += ['-smp', str(o.smp), '-m', '%dM' % o.mem]
     if o.numa > 1:
         c += numa(o)
+    if o.plugin:
+        c += ['-plugin', 'file=' + o.plugin]
     c += ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot']
     if o.machine == 'pvh':
         c += ['-kernel', os.path.join(o.build, 'quoin.elf'), '-initrd', archive_file]
