@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "assert.h"
 #include "atomic.h"
+#include "base.h"
 #include "instance.h"
 #include "pmap.h"
 #include "rights.h"
@@ -12,67 +13,12 @@
 #include "writeback.h"
 
 enum {
-    MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE | MAP_MESSAGE | MAP_SIGNAL,
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
+    MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
     SCAN_TABLES = 256,
     SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
-
-static uint64_t map_size(uint64_t flags)
-{
-    return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
-}
-
-static uint32_t records_for(uint64_t flags)
-{
-    return flags & MAP_SIGNAL ? 2 : 1;
-}
-
-// May k map these frames?
-static bool rights_to_map(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t size, uint32_t access)
-{
-    uint64_t group = pa >> ABI_GROUP_SHIFT;
-
-    if (size == ABI_PAGE) {
-        return group < in->groups && (rights_get(k, group) & access) == access;
-    }
-    return rights_cover(in, k, pa, size, access);
-}
-
-// Is there a place in k's table for what the processor notes of these frames?
-static bool has_frame_states(const struct appkernel *k, uint64_t pfn, uint64_t frames)
-{
-    return pfn >= k->first_frame && k->frame_count >= frames && pfn - k->first_frame <= k->frame_count - frames;
-}
-
-static err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
-{
-    uint64_t size = map_size(flags);
-    bool write = flags & MAP_WRITE;
-
-    if (s->owner != k && s->manager != k) {
-        return ERR_DENIED;
-    }
-    if ((flags & ~(uint64_t)MAP_ALL) != 0 || (flags & MAP_ACCESS) == 0 || (write && (flags & MAP_EXEC)) ||
-        ((va | pa) & (size - 1)) != 0 || va > ABI_USER_END - size || ((flags & MAP_SIGNAL) && !(flags & MAP_MESSAGE)) ||
-        ((flags & MAP_MESSAGE) && (flags & MAP_LARGE))) {
-        return ERR_INVAL;
-    }
-    if (!rights_to_map(in, k, pa, size, write ? GROUP_WRITE : GROUP_READ)) {
-        return ERR_DENIED;
-    }
-    if (write && !has_frame_states(k, pa >> ABI_PAGE_SHIFT, size >> ABI_PAGE_SHIFT)) {
-        return ERR_INVAL; // a modified bit would have no place to go
-    }
-    if ((flags & MAP_LOCKED) && k->limits.locked_mappings - k->locked_mappings < records_for(flags)) {
-        return ERR_LIMIT;
-    }
-    if ((flags & MAP_MESSAGE) && pmap_is_full(in, pa >> ABI_PAGE_SHIFT)) {
-        return ERR_LIMIT; // a signal would take too long
-    }
-    return ERR_OK;
-}
 
 static uint32_t entry_bits(pte_t e)
 {
@@ -101,7 +47,8 @@ static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     uint32_t bits = entry_bits(old);
     bool locked = r.locked;
     note_frame_state(k, r.pfn, bits);
-    k->locked_mappings -= locked * (1u + r.signal);
+    k->locked_mappings -= locked * (1u + r.signal + r.copy);
+    s->copies -= r.copy;
     in->message_version += (arch_pte_access(old) & MAP_MESSAGE) != 0;
     tlb_batch_add(b, va);
     table_entry_removed(in, leaf, locked);
@@ -240,7 +187,7 @@ static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct lea
     pte_t old = load_relaxed(leaf->pte), fresh;
 
     do {
-        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)(MAP_LOCKED | MAP_SIGNAL));
+        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)MAP_OWN);
         if (arch_pte_locked(old)) {
             fresh = arch_pte_set_locked(fresh);
         }
@@ -275,9 +222,9 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     struct record *r =
         pmap_find(in, arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT, s->o.slot, at >> ABI_PAGE_SHIFT);
     if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
-        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) &&
+        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy &&
         ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
-        if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)(MAP_LOCKED | MAP_SIGNAL))) {
+        if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_OWN)) {
             mapping_change(cpu, s, va, &leaf, flags);
         }
         if (receiver != NULL) { // redirected: senders stay
@@ -296,11 +243,18 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
 
 // Enter a mapping where nothing is.
 static void mapping_enter(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
-                          struct thread *receiver, struct leaf *leaf)
+                          const struct map_more *more, struct leaf *leaf)
 {
     bool locked = flags & MAP_LOCKED;
-    pte_t fresh = arch_pte_leaf(pa, (uint32_t)flags & ~(uint32_t)(MAP_LOCKED | MAP_SIGNAL));
+    struct thread *receiver = more->receiver;
+    uint64_t copy_to = pa >> ABI_PAGE_SHIFT;
+    uint32_t access = (uint32_t)flags & ~(uint32_t)MAP_OWN;
 
+    if (flags & MAP_COPY) {
+        pa = more->source;
+        access &= ~(uint32_t)MAP_WRITE;
+    }
+    pte_t fresh = arch_pte_leaf(pa, access);
     store_relaxed(leaf->pte, locked ? arch_pte_set_locked(fresh) : fresh);
     table_entry_added(leaf, locked);
     struct record *r =
@@ -308,28 +262,34 @@ static void mapping_enter(struct instance *in, struct appkernel *k, struct space
     if (receiver != NULL) {
         pmap_signal_set(in, r, receiver);
     }
+    if (flags & MAP_COPY) { // for now the source, to be read
+        pmap_copy_set(in, r, copy_to);
+        s->copies++;
+    }
     k->locked_mappings += locked * records_for(flags);
     in->message_version += (flags & MAP_MESSAGE) != 0;
     in->stats->loads[OBJECT_MAPPING]++;
 }
 
 err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
-                   struct thread *receiver)
+                   const struct map_more *more)
 {
+    static const struct map_more nothing;
     struct instance *in = cpu->instance;
     uint32_t level = flags & MAP_LARGE ? 1 : 0;
     bool locked = flags & MAP_LOCKED, done;
     struct leaf leaf;
 
-    err_t e = mapping_check(in, k, s, va, pa, flags);
+    more = more == NULL ? &nothing : more;
+    err_t e = mapping_check(in, k, s, va, pa, flags, more->source);
     if (e != ERR_OK) {
         return e;
     }
-    struct record *crowd = pmap_crowded(in, pa >> ABI_PAGE_SHIFT);
+    struct record *crowd = pmap_crowded(in, (flags & MAP_COPY ? more->source : pa) >> ABI_PAGE_SHIFT);
     if (crowd != NULL) {
         record_evict(cpu, crowd);
     }
-    e = mapping_displace(cpu, k, s, va, pa, flags, receiver, &done);
+    e = mapping_displace(cpu, k, s, va, pa, flags, more->receiver, &done);
     if (e != ERR_OK || done) {
         return e;
     }
@@ -344,8 +304,48 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
         }
     }
     table_make(in, s, va, level, &leaf);
-    mapping_enter(in, k, s, va, pa, flags, receiver, &leaf);
+    mapping_enter(in, k, s, va, pa, flags, more, &leaf);
     return ERR_OK;
+}
+
+bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
+{
+    struct instance *in = cpu->instance;
+    va_t page = va & ~(va_t)(ABI_PAGE - 1);
+    struct leaf leaf;
+    struct tlb_batch b;
+
+    if (s->copies == 0 || va >= ABI_USER_END || !table_find(in, s, page, 0, &leaf) || leaf.level != 0 ||
+        !arch_pte_present(*leaf.pte)) {
+        return false;
+    }
+    pte_t old = load_relaxed(leaf.pte);
+    pa_t source = arch_pte_pa(old);
+    struct record *r = pmap_find(in, source >> ABI_PAGE_SHIFT, s->o.slot, page >> ABI_PAGE_SHIFT);
+    if (!r->copy) {
+        return false;
+    }
+    struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
+    pa_t copy = (pa_t)pmap_copy_of(in, r) << ABI_PAGE_SHIFT;
+    if (!rights_to_map(in, k, copy, ABI_PAGE, GROUP_WRITE)) {
+        return false;                               // narrowed since the load: the owner hears of the write
+    }
+    struct record *crowd = pmap_crowded(in, copy >> ABI_PAGE_SHIFT);
+    if (crowd != NULL) {
+        record_evict(cpu, crowd);
+    }
+    memcpy(arch_phys(copy), arch_phys(source), ABI_PAGE);
+    pte_t fresh = arch_pte_leaf(copy, MAP_READ | MAP_WRITE);
+    store_relaxed(leaf.pte, arch_pte_locked(old) ? arch_pte_set_locked(fresh) : fresh);
+    note_frame_state(k, source >> ABI_PAGE_SHIFT, entry_bits(old));
+    pmap_copy_done(in, r);
+    k->locked_mappings -= r->locked;
+    s->copies--;
+    in->stats->copies++;
+    tlb_batch_init(&b, s);
+    tlb_batch_add(&b, page);
+    tlb_flush_locked(cpu, &b);
+    return true;
 }
 
 bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
@@ -397,7 +397,13 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
         }
     } while (!compare_exchange(leaf->pte, &old, fresh));
     struct record *r = pmap_find(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
-    note_frame_state(kernel_at(in, (uint32_t)r->loader), r->pfn, entry_bits(old));
+    struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
+    if (r->copy && !(access & MAP_WRITE)) {
+        pmap_copy_cancel(in, r);
+        k->locked_mappings -= r->locked;
+        s->copies--;
+    }
+    note_frame_state(k, r->pfn, entry_bits(old));
     tlb_batch_add(b, va);
     return arch_pte_modified(old);
 }

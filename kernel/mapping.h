@@ -13,12 +13,26 @@ struct instance;
 struct space;
 struct thread;
 
+// May it be loaded?
+err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
+                    pa_t source);
+// How many records it takes.
+static inline uint32_t records_for(uint64_t flags)
+{
+    return flags & (MAP_SIGNAL | MAP_COPY) ? 2 : 1;
+}
 // The usual load: a page of k's in a space of k's, beside the one before, with nothing in the way.  False: it is not
 // that, or it is wrong; nothing has changed, and mapping_load() does it or says why not.
 bool  mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
-// receiver: a thread of k's, exactly with MAP_SIGNAL.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
+struct map_more {              // what few mappings have
+    struct thread *receiver;   // with MAP_SIGNAL: a thread of the loader's
+    pa_t           source;     // with MAP_COPY
+};
+// more: NULL if neither flag is set.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
 err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
-                   struct thread *receiver);
+                   const struct map_more *more);
+// A write to va: if a deferred copy is mapped there, make it.  False: it is not, or may not be made any more.
+bool  mapping_copy(struct cpu *cpu, struct space *s, va_t va);
 // One bounded step of unloading the mappings whose signals go to t; true when none is left.
 bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings

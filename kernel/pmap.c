@@ -224,6 +224,55 @@ static void signal_drop(struct instance *in, const struct record *mapping)
     record_put(in, (struct record *)g, mapping->locked);
 }
 
+// ---- deferred copies ----------------------------------------------------------------------------------------
+
+static struct copy_record *copy_find(struct instance *in, const struct record *mapping)
+{
+    uint32_t key = index_of(in, mapping);
+    struct record *r = record_at(in, *bucket_of(in, key));
+
+    while (r != NULL && (r->type != RECORD_COPY || ((struct copy_record *)r)->key != key)) {
+        r = pmap_next(in, r);
+    }
+    return (struct copy_record *)r;
+}
+
+void pmap_copy_set(struct instance *in, struct record *mapping, uint64_t pfn)
+{
+    uint32_t key = index_of(in, mapping), *bucket = bucket_of(in, key);
+    struct copy_record *c = (struct copy_record *)record_take(in, mapping->locked);
+
+    *c = (struct copy_record){.key = key, .link = *bucket, .pfn = pfn, .type = RECORD_COPY, .locked = mapping->locked};
+    *bucket = index_of(in, (struct record *)c);
+    mapping->copy = 1;
+}
+
+uint64_t pmap_copy_of(struct instance *in, const struct record *mapping)
+{
+    return copy_find(in, mapping)->pfn;
+}
+
+void pmap_copy_cancel(struct instance *in, struct record *mapping)
+{
+    struct copy_record *c = copy_find(in, mapping);
+
+    unchain(in, bucket_of(in, c->key), (struct record *)c);
+    record_put(in, (struct record *)c, mapping->locked);
+    mapping->copy = 0;
+}
+
+void pmap_copy_done(struct instance *in, struct record *mapping)
+{
+    uint64_t pfn = pmap_copy_of(in, mapping);
+    uint32_t *bucket = bucket_of(in, pfn);
+
+    pmap_copy_cancel(in, mapping);
+    unchain(in, bucket_of(in, mapping->pfn), mapping);
+    mapping->pfn = pfn;
+    mapping->link = *bucket;
+    *bucket = index_of(in, mapping);
+}
+
 bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, struct record *out)
 {
     uint32_t *bucket = bucket_of(in, pfn);
@@ -237,8 +286,12 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
         return false;
     }
     *out = *r;
-    if (r->signal) {
-        signal_drop(in, r);                       // may have been in this chain too
+    if (r->signal || r->copy) {                   // the other record may be in this chain too
+        if (r->signal) {
+            signal_drop(in, r);
+        } else {
+            pmap_copy_cancel(in, r);
+        }
         unchain(in, bucket, r);
     } else if (before == NULL) {
         *bucket = (uint32_t)r->link;

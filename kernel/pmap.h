@@ -12,7 +12,7 @@
 struct instance;
 struct thread;
 
-enum record_type { RECORD_FREE, RECORD_MAPPING, RECORD_SIGNAL };
+enum record_type { RECORD_FREE, RECORD_MAPPING, RECORD_SIGNAL, RECORD_COPY };
 
 struct record {
     uint64_t pfn    : 40;      // frame; of the first frame if large
@@ -24,8 +24,20 @@ struct record {
     uint64_t locked : 1;
     uint64_t large  : 1;
     uint64_t signal : 1;       // another record names the receiver of its signals
-    uint64_t spare  : 1;
+    uint64_t copy   : 1;       // another record names the frame that a write will go to; this one's is the source
 };
+
+struct copy_record {           // the same 16 bytes
+    uint64_t key    : 24;      // the mapping's record, index + 1
+    uint64_t pad    : 16;
+    uint64_t link   : 24;
+    uint64_t pfn    : 40;      // of the copy
+    uint64_t pad2   : 16;
+    uint64_t type   : 4;       // RECORD_COPY
+    uint64_t locked : 1;
+    uint64_t spare  : 3;
+};
+_Static_assert(sizeof(struct copy_record) == 16, "a copy record is 16 bytes");
 
 struct signal_record {         // the same 16 bytes
     uint64_t key    : 24;      // the mapping's record, index + 1
@@ -70,3 +82,11 @@ void pmap_signal_set(struct instance *in, struct record *mapping, struct thread 
 struct thread *pmap_signal_of(struct instance *in, const struct record *mapping);
 // A mapping whose signals go to t, or NULL.
 struct record *pmap_signal_first(struct instance *in, const struct thread *t);
+// Make a mapping a deferred copy: its record's frame is the source, a write will go to `pfn`.  A record is free.
+void pmap_copy_set(struct instance *in, struct record *mapping, uint64_t pfn);
+// The frame of the copy.
+uint64_t pmap_copy_of(struct instance *in, const struct record *mapping);
+// The copy is made: the mapping is one of that frame now.
+void pmap_copy_done(struct instance *in, struct record *mapping);
+// There will be none: the mapping stays one of the source.
+void pmap_copy_cancel(struct instance *in, struct record *mapping);

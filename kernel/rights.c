@@ -25,3 +25,13 @@ bool rights_cover(const struct instance *in, const struct appkernel *k, pa_t pa,
     }
     return true;
 }
+
+bool rights_to_map(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t size, uint32_t access)
+{
+    uint64_t group = pa >> ABI_GROUP_SHIFT;
+
+    if (size == ABI_PAGE) {
+        return group < in->groups && (rights_get(k, group) & access) == access;
+    }
+    return rights_cover(in, k, pa, size, access);
+}

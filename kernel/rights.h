@@ -15,3 +15,5 @@ static inline uint32_t rights_get(const struct appkernel *k, uint64_t group)
 void     rights_set(struct appkernel *k, uint64_t group, uint32_t access);
 // Does k have this access (enum group_access) on all of [pa, pa + length)?  length > 0.
 bool     rights_cover(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t length, uint32_t access);
+// May k map these frames, a page or a large one?
+bool     rights_to_map(const struct instance *in, const struct appkernel *k, pa_t pa, uint64_t size, uint32_t access);

@@ -47,6 +47,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->root = in->root_base + (pa_t)s->o.slot * ABI_PAGE;
     list_init(&s->tables);
     s->last = NULL;
+    s->copies = 0;
     list_init(&s->threads);
     k->spaces++;
     s->o.lock = d->flags & LOAD_LOCKED;

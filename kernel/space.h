@@ -26,6 +26,7 @@ struct space {
     pa_t              place_pa;    // I
     struct list       threads;     // l  threads of its program, loaded or being unloaded, by their `sibling`
     struct list       tables;      // l  its page tables but the root, newest first
+    uint32_t          copies;      // l  mappings of it that are deferred copies; read without the lock by its CPUs
     struct table     *last;        // l  the leaf table that was used last, or NULL
 };
 

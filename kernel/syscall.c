@@ -183,16 +183,22 @@ static err_t load_one(struct call *c, struct space *s, va_t va, pa_t pa, uint64_
     if (mapping_load_quick(c->in, c->kern, s, va, pa, flags)) {
         return ERR_OK;
     }
-    return flags & MAP_SIGNAL ? ERR_INVAL : mapping_load(c->cpu, c->kern, s, va, pa, flags, NULL);
+    return flags & (MAP_SIGNAL | MAP_COPY) ? ERR_INVAL : mapping_load(c->cpu, c->kern, s, va, pa, flags, NULL);
 }
 
-// With a receiver, whose id is the fifth argument.
-static err_t load_receiver(struct call *c, struct space *s)
+// With a receiver, whose id is the fifth argument, or a copy source, the sixth.
+static err_t load_more(struct call *c, struct space *s)
 {
+    struct map_more more = {.source = c->a[5]};
     err_t e;
-    struct thread *t = own_thread(c, c->a[4], &e);
 
-    return t == NULL ? e : mapping_load(c->cpu, c->kern, s, c->a[1], c->a[2], c->a[3], t);
+    if (c->a[3] & MAP_SIGNAL) {
+        more.receiver = own_thread(c, c->a[4], &e);
+        if (more.receiver == NULL) {
+            return e;
+        }
+    }
+    return mapping_load(c->cpu, c->kern, s, c->a[1], c->a[2], c->a[3], &more);
 }
 
 static err_t sys_mapping_load(struct call *c)
@@ -202,7 +208,7 @@ static err_t sys_mapping_load(struct call *c)
     if (s == NULL) {
         return ERR_STALE;
     }
-    return c->a[3] & MAP_SIGNAL ? load_receiver(c, s) : load_one(c, s, c->a[1], c->a[2], c->a[3]);
+    return c->a[3] & (MAP_SIGNAL | MAP_COPY) ? load_more(c, s) : load_one(c, s, c->a[1], c->a[2], c->a[3]);
 }
 
 // Entries are loaded in order until one cannot be; the value says how many were.

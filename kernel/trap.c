@@ -8,6 +8,7 @@
 #include "atomic.h"
 #include "cache.h"
 #include "instance.h"
+#include "mapping.h"
 #include "sched.h"
 #include "signal.h"
 #include "syscall.h"
@@ -171,9 +172,28 @@ err_t trap_resume(struct cpu *cpu, oid_t id)
     return ERR_OK;
 }
 
+// A write to a page that is mapped, and may not be written: is it a deferred copy?
+static bool copy_fault(struct cpu *cpu, va_t addr)
+{
+    struct thread *t = cpu->thread;
+    struct space *s = t->depth > 0 ? t->kern->space : t->space;
+
+    if (load_relaxed(&s->copies) == 0) {
+        return false;
+    }
+    cpu->frame->kind = FRAME_NONE;                // all registers count
+    instance_lock(cpu);
+    bool copied = mapping_copy(cpu, s, addr);
+    instance_unlock(cpu);
+    return copied;
+}
+
 void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t addr)
 {
     if (vector == VECTOR_PAGE_FAULT) {
+        if ((error & (FAULT_PRESENT | FAULT_WRITE)) == (FAULT_PRESENT | FAULT_WRITE) && copy_fault(cpu, addr)) {
+            return;
+        }
         cpu->stats->faults++;
         trap_forward(cpu, FRAME_FAULT, vector, error & (FAULT_PRESENT | FAULT_WRITE | FAULT_EXEC), addr);
     } else {

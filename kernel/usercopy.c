@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "base.h"
 #include "instance.h"
+#include "mapping.h"
 #include "table.h"
 
 // Where va of the caller's space is in the map of memory, and how many bytes follow in the same page.
@@ -14,6 +15,9 @@ static void *locate(struct cpu *cpu, va_t va, uint32_t access, size_t *rest)
     struct space *s = t->depth > 0 ? t->kern->space : t->space;
     struct leaf leaf;
 
+    if (access & MAP_WRITE) {
+        (void)mapping_copy(cpu, s, va);
+    }
     if (va >= ABI_USER_END || !table_find(in, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte) ||
         (arch_pte_access(*leaf.pte) & access) != access || (arch_pte_access(*leaf.pte) & MAP_DEVICE)) {
         return NULL;

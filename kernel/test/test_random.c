@@ -61,6 +61,11 @@ static va_t any_va(void)
     return base[draw(4)] + (va_t)draw(VAS / 4) * ABI_PAGE;
 }
 
+static va_t few_vas(void)
+{
+    return 0x10000 + (va_t)draw(3) * ABI_PAGE;
+}
+
 static pa_t any_frame(void)
 {
     uint32_t r = draw(30);
@@ -161,11 +166,17 @@ static void step_call(uint32_t n)
         a[3] = MAP_READ | MAP_MESSAGE | (draw(2) ? MAP_WRITE : 0) | (draw(8) == 0 ? MAP_LOCKED : 0);
         if (draw(2)) {
             a[3] |= MAP_SIGNAL;
-            a[4] = draw(8) == 0 ? any_id() : recent[OBJECT_THREAD];
+            a[4] = draw(8) == 0 ? any_id() : draw(2) ? t->o.id : recent[OBJECT_THREAD];
         }
-        a[2] = page(draw(4));                  // few frames, so that senders and receivers meet
+        a[0] = draw(2) ? t->kern->space->o.id : recent[OBJECT_SPACE];
+        a[1] = few_vas();                      // few pages, so that senders and receivers meet
+        a[2] = t->kern == host_instance()->first ? page(draw(3)) : given + draw(3) * ABI_PAGE;
+        if (draw(4) == 0) {
+            a[3] = MAP_WRITE | MAP_COPY | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
+            a[5] = draw(4) == 0 ? any_frame() : a[2] ^ ABI_PAGE;
+        }
     } else if (number == SYS_signal_at) {
-        a[0] = any_va();
+        a[0] = draw(4) == 0 ? any_va() : few_vas() + 8;
     } else if (number == SYS_mapping_unload || number == SYS_mapping_protect) {
         a[2] = (uint64_t)draw(30) * ABI_PAGE << (draw(4) * 6);
         a[3] = draw(8);
@@ -222,7 +233,8 @@ static void step(uint32_t n)
         host_deliver(n);
     } else if (what < 9) {
         if (may_fault(cpu->thread)) {
-            host_touch(n, any_va(), (uint32_t[]){MAP_READ, MAP_WRITE, MAP_EXEC}[draw(3)], &pa);
+            va_t va = draw(3) == 0 ? few_vas() : any_va();
+            host_touch(n, va, (uint32_t[]){MAP_READ, MAP_WRITE, MAP_EXEC}[draw(3)], &pa);
         }
     } else if (cpu->frame->rip >= ABI_USER_END || cpu->frame->rsp >= ABI_USER_END) {
         return;
@@ -285,7 +297,7 @@ static void load_second(void)
     }
 }
 
-static uint64_t signals;               // delivered in all runs: none would mean that nothing was tried
+static uint64_t signals, copies;       // delivered and made in all runs: none would mean that nothing was tried
 
 static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
 {
@@ -305,6 +317,7 @@ static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
            (unsigned long)host_instance()->stats->writebacks[OBJECT_THREAD],
            (unsigned long)host_instance()->stats->writebacks[OBJECT_MAPPING]);
     signals += host_instance()->stats->signals;
+    copies += host_instance()->stats->copies;
     host_shutdown();
 }
 
@@ -326,8 +339,8 @@ static void test_tiny(void **state)
         run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
         run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
     }
-    printf("%lu signals\n", (unsigned long)signals);
-    assert_true(count == 1 || signals > 0);
+    printf("%lu signals, %lu copies\n", (unsigned long)signals, (unsigned long)copies);
+    assert_true(count == 1 || (signals > 0 && copies > 0));
 }
 
 int main(void)

@@ -121,6 +121,18 @@ static inline err_t sys_mapping_load_signal(oid_t space, va_t va, pa_t pa, uint6
     __asm__ volatile("syscall" : "+a"(e), "+d"(c) : "D"(space), "S"(va), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
     return (err_t)e;
 }
+// A deferred copy: the page reads as the frame `source` does, until the first write copies that to pa.
+static inline err_t sys_mapping_load_copy(oid_t space, va_t va, pa_t pa, uint64_t flags, pa_t source)
+{
+    register uint64_t r10 __asm__("r10") = flags | MAP_WRITE | MAP_COPY;
+    register uint64_t r8 __asm__("r8") = 0;
+    register uint64_t r9 __asm__("r9") = source;
+    uint64_t e = SYS_mapping_load, c = pa;
+
+    __asm__ volatile("syscall" : "+a"(e), "+d"(c) : "D"(space), "S"(va), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return (err_t)e;
+}
 static inline err_t sys_mapping_load_batch(oid_t space, const struct map_entry *array, uint64_t count,
                                            uint64_t *loaded)
 {

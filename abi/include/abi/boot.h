@@ -41,6 +41,7 @@ struct system_stats {                    // k  all counters since boot, except t
     uint64_t loads[5], unloads[5], writebacks[5];          // by enum object_type
     uint64_t shootdowns;                                   // TLB shoot-downs that had to ask another processor
     uint64_t again;                                        // loads that found no victim
+    uint64_t copies;                                       // deferred copies made
     uint64_t signals;                                      // address-valued signals put into queues
 };
 

@@ -104,6 +104,7 @@ enum map_flags {
     MAP_DEVICE = 32,                     // uncached
     MAP_MESSAGE = 64,                    // a page in message mode: whoever maps it writable may signal its addresses
     MAP_SIGNAL = 128,                    // with MAP_MESSAGE: its signals go to a thread, named in R8 of mapping_load
+    MAP_COPY   = 256,                    // with MAP_WRITE: a deferred copy of the frame in R9 of mapping_load
 };
 
 struct map_entry {                       // mapping_load_batch

@@ -51,9 +51,30 @@ static uint32_t check_receivers(struct instance *in)
     return count;
 }
 
+// The same for a deferred copy.
+static uint32_t check_copy(struct instance *in, struct copy_record *c)
+{
+    struct record *r = &in->records[c->key - 1];
+
+    CHECK(r->type == RECORD_MAPPING && r->copy && r->locked == c->locked);
+    CHECK(pmap_copy_of(in, r) == c->pfn);
+    return (uint32_t)r->loader;
+}
+
+static uint32_t copies_of_spaces(struct instance *in)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < in->spaces.size; i++) {
+        count += space_at(in, i)->o.state != OBJECT_FREE ? space_at(in, i)->copies : 0;
+    }
+    return count;
+}
+
 static void check_records(struct instance *in, struct count *by_loader)
 {
-    uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0, signals = 0, receivers = 0;
+    uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0;
+    uint32_t signals = 0, receivers = 0, copies = 0, copied = 0;
 
     for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
         struct record *r = &in->records[i];
@@ -68,7 +89,13 @@ static void check_records(struct instance *in, struct count *by_loader)
             signals++;
             continue;
         }
+        if (r->type == RECORD_COPY) {
+            by_loader[check_copy(in, (struct copy_record *)r)].mappings += r->locked;
+            copies++;
+            continue;
+        }
         receivers += r->signal;
+        copied += r->copy;
         struct space *s = space_at(in, (uint32_t)r->space);
         struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
         CHECK(s->o.state != OBJECT_FREE && k->o.state != OBJECT_FREE);
@@ -91,6 +118,7 @@ static void check_records(struct instance *in, struct count *by_loader)
         }
     }
     CHECK(reached == used && signals == receivers && signals == check_receivers(in));
+    CHECK(copies == copied && copies == copies_of_spaces(in));
     CHECK(free_records == in->stats->free_mappings && free_locked == in->stats->free_locked_mappings);
 }
 

@@ -9,6 +9,7 @@ void test_unloads(void);
 void test_running(void);
 void test_mappings(void);
 void test_ranges(void);
+void test_messages(void);
 void test_handlers(void);
 void test_hostile(void);
 void test_locks(void);

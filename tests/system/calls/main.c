@@ -76,6 +76,7 @@ unsigned test_main(void)
     run("running", test_running);
     run("mappings", test_mappings);
     run("ranges", test_ranges);
+    run("messages", test_messages);
     run("handlers", test_handlers);
     run("hostile states", test_hostile);
     run("locks", test_locks);

@@ -233,7 +233,7 @@ static void several(void)
 // ---- a receiver that comes and goes -------------------------------------------------------------------------
 
 static struct page taken;
-static uint32_t seen[TAKEN];             // how often each message was taken
+static volatile uint32_t seen[TAKEN];             // how often each message was taken
 
 static void count(va_t va)
 {
@@ -253,11 +253,11 @@ static void take(struct actor *a)
     }
 }
 
-// Not more on their way than the queue and the page hold.
+// A place in the page is used again when what was there has been taken; so the queue is never over-full either.
 static void give(struct actor *a)
 {
     for (uint64_t i = 0; i < TAKEN; i++) {
-        while (i - taker.got >= SLOTS / 2) {
+        while (i >= SLOTS && seen[i - SLOTS] == 0) {
             (void)sys_wait(now() + machine->slice / 8);
         }
         uint64_t *at = (uint64_t *)((char *)window(taken.frame) + i % SLOTS * SLOT), receivers = 0;
