@@ -8,6 +8,7 @@
 #include "instance.h"
 #include "mapping.h"
 #include "rights.h"
+#include "share.h"
 #include "writeback.h"
 
 bool appkernel_pinned(const struct appkernel *k)
@@ -72,6 +73,7 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
                     struct space *space)
 {
     uint8_t *rights = k->rights;
+    struct share *share = k->share;
     struct object o = k->o;
 
     *k = (struct appkernel){
@@ -92,11 +94,12 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .limits = d->limits,
         .console = d->flags & KERNEL_CONSOLE,
         .rights = rights,
+        .share = share,
         .o = o,
     };
     list_init(&k->o.link);
     memset(rights, 0, in->groups / 4 + 1);
-    memcpy(k->share, d->share, sizeof(k->share));
+    share_init(in, k, d->share);
     k->o.lock = d->flags & LOAD_LOCKED;
     k->channel_head = __atomic_load_n(&k->channel->head, __ATOMIC_RELAXED);
     k->place->loaded = 1;
@@ -167,6 +170,7 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
         }
         k->space = NULL;
     }
+    share_clear(in, k);
     if (in->console_reader == k) {
         in->console_reader = NULL;
     }

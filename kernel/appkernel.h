@@ -10,6 +10,7 @@
 #include "handle.h"
 
 struct cpu;
+struct share;
 struct space;
 
 struct appkernel {
@@ -33,7 +34,7 @@ struct appkernel {
     bool             console;                // I
     uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at
     uint64_t         grant_key;              // l  which grant that is
-    uint8_t          share[ABI_MAX_CPUS];    // l
+    struct share    *share;                  // l  one for each processor
     uint8_t         *rights;                 // l  2 bits for each page group
 };
 

@@ -19,7 +19,7 @@ enum cpu_request {                          // bits of cpu.request, set by other
     CPU_RESCHEDULE = 2,                     // choose again
 };
 
-enum { CPU_FLUSH_PAGES = 8, REVERSE_ENTRIES = 16 };
+enum { CPU_FLUSH_PAGES = 8, CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
 
 struct reverse {                            // a message frame with one receiver
     uint64_t pfn, version;                  // good while instance.message_version is this
@@ -48,9 +48,12 @@ struct cpu {
     bool          resched;                  // p   choose again before going back to user mode
     bool          locked;                   // p   this processor holds the instance lock
 
-    uint32_t      ready_mask;               // l   priorities with a ready thread
+    uint64_t      ready_mask;               // l   levels with a ready thread
     uint32_t      ready_count;              // l
-    struct list   ready[ABI_PRIORITIES];    // l
+    struct list   ready[CPU_LEVELS];        // l   by level, see sched.h
+    uint32_t      limits;                   // l   loaded kernels whose share here is less than 100
+    struct list   over;                     // l   kernels over their share here, the soonest to return first
+    uint64_t      since;                    // l   the running thread has been charged up to this moment
     struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer
 
     // TLB shoot-down, one initiator at a time (it holds the instance lock).

@@ -10,6 +10,7 @@
 #include "kprint.h"
 #include "option.h"
 #include "pmap.h"
+#include "share.h"
 #include "table.h"
 
 struct cpu *instance_cpu(unsigned number)
@@ -54,6 +55,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     at_least("threads", s->threads, 4, 65535);
     at_least("mappings", s->mappings, 16 * info->cpus, 1 << 23);
     at_least("slice (microseconds)", slice_us, 10, 1000000);
+    s->cpus = info->cpus;
     s->slice = slice_us * (arch_tsc_hz() / 1000000);
     s->memory_end = boot_memory_end(info);
     uint64_t large = s->memory_end / ABI_LARGE + 1;
@@ -96,13 +98,15 @@ static struct instance *lay_out(struct carver *c, const struct sizes *s)
     cache_init(&in->threads, OBJECT_THREAD, threads, sizeof(*threads), (uint32_t)s->threads);
     for (uint32_t i = 0; i < s->kernels; i++) {
         kernels[i].rights = carve(c, s->groups / 4 + 1);
+        kernels[i].share = carve(c, s->cpus * sizeof(struct share));
     }
     return in;
 }
 
 static uint64_t layout_size(const struct sizes *s)
 {
-    uint64_t n = sizeof(struct instance) + s->kernels * (sizeof(struct appkernel) + s->groups / 4 + 128) +
+    uint64_t kernel = sizeof(struct appkernel) + s->groups / 4 + s->cpus * sizeof(struct share) + 192;
+    uint64_t n = sizeof(struct instance) + s->kernels * kernel +
                  s->spaces * sizeof(struct space) + s->threads * sizeof(struct thread) +
                  (s->mappings + s->locked) * sizeof(struct record) + s->buckets * sizeof(uint32_t) +
                  s->tables * sizeof(struct table) + 64 * 16;
@@ -119,7 +123,8 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
         refuse("memory for caches of this size (KiB)", 0, size >> 10);
     }
     memset(arch_phys(pa), 0, size);
-    memset(arch_phys(system), 0, 4 * ABI_PAGE);
+    memset(arch_phys(system), 0,
+           SYSTEM_USAGE_PAGE * ABI_PAGE + s->kernels * s->cpus * sizeof(struct kernel_usage));
     struct carver c = {arch_phys(pa)};
     struct instance *in = lay_out(&c, s);
     in->slice = s->slice;
@@ -158,8 +163,9 @@ void instance_add_cpus(struct instance *in, const struct boot_info *info)
         c->cluster = info->cluster_of[i];
         c->stats = &stats[i];
         list_init(&c->waiting);
-        for (uint32_t p = 0; p < ABI_PRIORITIES; p++) {
-            list_init(&c->ready[p]);
+        list_init(&c->over);
+        for (uint32_t l = 0; l < CPU_LEVELS; l++) {
+            list_init(&c->ready[l]);
         }
     }
 }

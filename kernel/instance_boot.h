@@ -8,7 +8,7 @@ struct bootmem;
 struct instance;
 
 struct sizes {
-    uint64_t kernels, spaces, threads, mappings, locked, tables, buckets, groups;
+    uint64_t cpus, kernels, spaces, threads, mappings, locked, tables, buckets, groups;
     uint64_t slice;               // ticks
     uint64_t jitter;              // seed of random preemption, 0: none
     pa_t     memory_end;

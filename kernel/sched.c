@@ -6,6 +6,7 @@
 #include "atomic.h"
 #include "cache.h"
 #include "instance.h"
+#include "share.h"
 #include "signal.h"
 
 static bool may_run(const struct thread *t, cpu_t number)
@@ -13,9 +14,21 @@ static bool may_run(const struct thread *t, cpu_t number)
     return t->affinity >> number & 1;
 }
 
-static int running_priority(const struct cpu *c)
+static int running_level(const struct cpu *c)
 {
-    return c->thread == NULL ? -1 : (int)c->thread->priority;
+    return c->thread == NULL ? -1 : (int)c->thread->level;
+}
+
+// What the level of t would be on processor c.
+static uint32_t level_on(const struct cpu *c, const struct thread *t)
+{
+    return t->kern->share[c->number].base + t->priority;
+}
+
+// How far t would be above what runs on c: it runs at once if this is positive.
+static int lead_on(const struct cpu *c, const struct thread *t)
+{
+    return (int)level_on(c, t) - running_level(c);
 }
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
@@ -30,13 +43,18 @@ void sched_poke(struct cpu *cpu, struct cpu *other)
 }
 
 // Where a thread that has become ready should wait: where it ran last if it would run at once, else the
-// processor that runs the least, else where it ran last.
+// processor where it is the furthest above what runs, else where it ran last.
 static struct cpu *place_for(struct cpu *cpu, struct thread *t)
 {
     struct instance *in = cpu->instance;
     struct cpu *home = &in->cpu[t->cpu], *best = NULL;
+    int home_lead, best_lead = 0;
 
-    if (may_run(t, t->cpu) && running_priority(home) < (int)t->priority && home->ready_count == 0) {
+    if (in->cpus == 1) {
+        return home;
+    }
+    home_lead = lead_on(home, t);
+    if (may_run(t, t->cpu) && home_lead > 0 && home->ready_count == 0) {
         return home;
     }
     for (uint32_t i = 0; i < in->cpus; i++) {
@@ -44,30 +62,39 @@ static struct cpu *place_for(struct cpu *cpu, struct thread *t)
         if (!may_run(t, i)) {
             continue;
         }
-        if (best == NULL || running_priority(c) < running_priority(best) ||
-            (running_priority(c) == running_priority(best) && c->ready_count < best->ready_count)) {
+        int lead = lead_on(c, t);
+        if (best == NULL || lead > best_lead || (lead == best_lead && c->ready_count < best->ready_count)) {
             best = c;
+            best_lead = lead;
         }
     }
-    if (running_priority(best) >= (int)t->priority && may_run(t, t->cpu) &&
+    if (best_lead <= 0 && home_lead == best_lead && may_run(t, t->cpu) &&
         home->ready_count <= best->ready_count) {
         return home;
     }
     return best;
 }
 
+void sched_place(struct thread *t, cpu_t n)
+{
+    t->cpu = n;
+    t->share = &t->kern->share[n];
+    t->level = t->share->base + t->priority;
+}
+
+// t has been placed on c.
 static void enqueue(struct cpu *c, struct thread *t, bool front)
 {
-    struct list *l = &c->ready[t->priority];
+    uint32_t level = t->level;
+    struct list *l = &c->ready[level];
 
     t->status = THREAD_READY;
-    t->cpu = c->number;
     if (front) {
         list_push(l, &t->queue);
     } else {
         list_append(l, &t->queue);
     }
-    c->ready_mask |= 1u << t->priority;
+    c->ready_mask |= 1ull << level;
     c->ready_count++;
 }
 
@@ -75,8 +102,8 @@ static void dequeue(struct cpu *c, struct thread *t)
 {
     list_remove(&t->queue);
     c->ready_count--;
-    if (list_empty(&c->ready[t->priority])) {
-        c->ready_mask &= ~(1u << t->priority);
+    if (list_empty(&c->ready[t->level])) {
+        c->ready_mask &= ~(1ull << t->level);
     }
 }
 
@@ -84,35 +111,48 @@ void sched_ready(struct cpu *cpu, struct thread *t)
 {
     struct cpu *c = place_for(cpu, t);
 
+    sched_place(t, c->number);
     enqueue(c, t, false);
     // A processor that runs less must choose again; one that runs an equal must start a slice.
-    if (running_priority(c) <= (int)t->priority) {
+    if (running_level(c) <= (int)t->level) {
         sched_poke(cpu, c);
     }
 }
 
-// Is there a thread on c's ready lists that may run on processor `number`?
-static bool has_for(struct cpu *c, cpu_t number)
+// The first thread of a list that may run on c and would have a level there above `above`.
+static struct thread *first_above(struct list *l, const struct cpu *c, int above)
 {
-    for (uint32_t mask = c->ready_mask; mask != 0; mask &= mask - 1) {
-        struct list *l = &c->ready[__builtin_ctz(mask)];
-        for (struct list *n = l->next; n != l; n = n->next) {
-            if (may_run(list_entry(n, struct thread, queue), number)) {
-                return true;
-            }
+    for (struct list *n = l->next; n != l; n = n->next) {
+        struct thread *t = list_entry(n, struct thread, queue);
+        if (may_run(t, c->number) && (int)level_on(c, t) > above) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+// Is there a thread on cpu's ready lists for c, which idles, or runs what only idle time is for?
+static bool has_for(struct cpu *cpu, const struct cpu *c)
+{
+    int above = c->thread == NULL ? -1 : SHARE_WITHIN - 1;
+
+    for (uint64_t mask = cpu->ready_mask; mask != 0; mask &= mask - 1) {
+        if (first_above(&cpu->ready[__builtin_ctzll(mask)], c, above) != NULL) {
+            return true;
         }
     }
     return false;
 }
 
-// Threads wait here that might run at once elsewhere: tell processors that idle and have not been told.
+// Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not
+// know yet.
 static void offer(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
 
-    for (uint64_t mask = in->idle & ~(1ull << cpu->number); mask != 0; mask &= mask - 1) {
+    for (uint64_t mask = in->spare & ~(1ull << cpu->number); mask != 0; mask &= mask - 1) {
         struct cpu *c = &in->cpu[__builtin_ctzll(mask)];
-        if (!(load_relaxed(&c->request) & CPU_RESCHEDULE) && has_for(cpu, c->number)) {
+        if (!(load_relaxed(&c->request) & CPU_RESCHEDULE) && has_for(cpu, c)) {
             sched_poke(cpu, c);
         }
     }
@@ -147,6 +187,7 @@ void sched_leave(struct cpu *cpu)
     cpu->frame = NULL;
     cpu->resched = true;
     t->status = THREAD_WAITING; // on no list; the caller says what comes next
+    share_charge(cpu, t, now);
 }
 
 // Deadlines of one processor, soonest first.
@@ -194,12 +235,33 @@ void sched_yield(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
 
-    if (!(cpu->ready_mask >> t->priority)) {
+    if (!(cpu->ready_mask >> t->level)) {
         return; // nobody of its priority or a higher one waits here
     }
     sched_leave(cpu);
     t->slice = 0;
     enqueue(cpu, t, false);
+}
+
+void sched_regroup(struct cpu *c, struct appkernel *k)
+{
+    uint32_t from = SHARE_WITHIN - k->share[c->number].base;
+
+    for (uint64_t mask = c->ready_mask >> from & UINT32_MAX; mask != 0; mask &= mask - 1) {
+        struct list *l = &c->ready[from + (uint32_t)__builtin_ctzll(mask)], *next;
+        for (struct list *n = l->next; n != l; n = next) {
+            struct thread *t = list_entry(n, struct thread, queue);
+            next = n->next;
+            if (t->kern == k) {
+                dequeue(c, t);
+                sched_place(t, c->number);
+                enqueue(c, t, false);
+            }
+        }
+    }
+    if (c->thread != NULL && c->thread->kern == k) {
+        sched_place(c->thread, c->number);
+    }
 }
 
 void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority)
@@ -210,10 +272,14 @@ void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority)
         sched_ready(cpu, t);
         return;
     }
-    t->priority = priority;
     if (t->status == THREAD_RUNNING) {
-        sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
+        struct cpu *c = &cpu->instance->cpu[t->cpu];
+        share_charge(c, t, arch_now());          // so far it ran at the old one
+        t->priority = priority;
+        sched_place(t, c->number);
+        sched_poke(cpu, c);
     }
+    t->priority = priority;
 }
 
 void sched_tick(struct cpu *cpu)
@@ -238,41 +304,43 @@ void sched_tick(struct cpu *cpu)
     cpu->resched = true;
 }
 
-static int highest(uint32_t mask)
+static int highest(uint64_t mask)
 {
-    return mask == 0 ? -1 : 31 - __builtin_clz(mask);
+    return mask == 0 ? -1 : 63 ^ __builtin_clzll(mask);
 }
 
-// A ready thread of another processor's that may run here and is of higher priority than `above`, or NULL.
-static struct thread *steal(struct cpu *cpu, int above)
+// The ready thread of another processor's that may run here and would be on the highest level above `above`.
+static __attribute__((noinline)) struct thread *steal(struct cpu *cpu, int above)
 {
     struct instance *in = cpu->instance;
     struct thread *best = NULL;
 
     for (uint32_t i = 1; i < in->cpus; i++) {
         struct cpu *other = &in->cpu[(cpu->number + i) % in->cpus];
-        for (int p = highest(other->ready_mask); p > above; p--) {
-            struct list *l = &other->ready[p];
-            for (struct list *n = l->next; n != l; n = n->next) {
-                struct thread *t = list_entry(n, struct thread, queue);
-                if (may_run(t, cpu->number)) {
-                    best = t;
-                    above = p;
-                    break;
-                }
+        for (uint64_t mask = other->ready_mask; mask != 0;) {
+            int level = highest(mask);
+            mask &= ~(1ull << level);
+            struct thread *t = first_above(&other->ready[level], cpu, above);
+            if (t != NULL) {
+                best = t;
+                above = (int)level_on(cpu, t);
             }
         }
     }
     return best;
 }
 
-static struct thread *choose(struct cpu *cpu)
+// The ready thread that should run here, if it is on a level above `above`.  What others have is looked at
+// only if nothing here is within its kernel's share.
+static inline struct thread *choose(struct cpu *cpu, int above)
 {
     int own = highest(cpu->ready_mask);
-    struct thread *t = own >= 0 ? list_entry(cpu->ready[own].next, struct thread, queue) : NULL;
+    struct thread *t = own > above ? list_entry(cpu->ready[own].next, struct thread, queue) : NULL;
 
-    if (own < 0) {
-        t = steal(cpu, -1);
+    above = own > above ? own : above;
+    if (above < SHARE_WITHIN) {
+        struct thread *other = steal(cpu, above < 0 ? -1 : SHARE_WITHIN - 1);
+        t = other != NULL ? other : t;
     }
     return t;
 }
@@ -283,12 +351,12 @@ static pa_t root_of(const struct thread *t)
 }
 
 // Let t run here.  False if its state cannot be loaded: then it is on its way to its owner.
-static bool enter(struct cpu *cpu, struct thread *t)
+static bool enter(struct cpu *cpu, struct thread *t, uint64_t now)
 {
     cpu->thread = t;
     cpu->frame = &t->state->frame[t->depth];
+    cpu->since = now;
     t->status = THREAD_RUNNING;
-    t->cpu = cpu->number;
     if (!arch_state_load(cpu, t->state)) {
         cpu->thread = NULL;
         cpu->frame = NULL;
@@ -316,7 +384,8 @@ static uint64_t slice_length(struct cpu *cpu)
     return 1 + (cpu->random >> 33) % (2 * in->slice);
 }
 
-// Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline.
+// Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline, next change of
+// who is over its share.
 static void arm(struct cpu *cpu, uint64_t now)
 {
     struct thread *t = cpu->thread;
@@ -325,7 +394,7 @@ static void arm(struct cpu *cpu, uint64_t now)
     if (!list_empty(&cpu->waiting)) {
         when = list_entry(cpu->waiting.next, struct thread, timer)->deadline;
     }
-    if (t != NULL && (cpu->ready_mask >> t->priority & 1)) {
+    if (t != NULL && (cpu->ready_mask >> t->level & 1)) {
         if (cpu->slice_end == 0) {
             cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
         }
@@ -335,6 +404,12 @@ static void arm(struct cpu *cpu, uint64_t now)
     } else {
         cpu->slice_end = 0;
     }
+    if (cpu->limits != 0 && t != NULL) {
+        uint64_t change = share_next(cpu, now);
+        if (when == 0 || (change != 0 && change < when)) {
+            when = change;
+        }
+    }
     // An early interrupt costs less than arming again at every switch.
     if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {
         cpu->timer = when;
@@ -342,38 +417,66 @@ static void arm(struct cpu *cpu, uint64_t now)
     }
 }
 
-static void preempt_if_lower(struct cpu *cpu)
+static void preempt_if_lower(struct cpu *cpu, uint64_t now)
 {
     struct thread *t = cpu->thread;
 
-    if (t != NULL && highest(cpu->ready_mask) > (int)t->priority) {
+    if (t == NULL) {
+        return;
+    }
+    share_charge(cpu, t, now);
+    if (choose(cpu, (int)t->level) != NULL) {
         sched_leave(cpu);
         enqueue(cpu, t, true);
+    }
+}
+
+// Take t off the list that it is ready on, to run it here.
+static void take(struct cpu *cpu, struct thread *t)
+{
+    if (t->cpu == cpu->number) {
+        dequeue(cpu, t);
+    } else {
+        dequeue(&cpu->instance->cpu[t->cpu], t);
+        sched_place(t, cpu->number);
+    }
+}
+
+static void note_spare(struct cpu *cpu)
+{
+    uint64_t *spare = &cpu->instance->spare, bit = 1ull << cpu->number;
+
+    if (running_level(cpu) >= SHARE_WITHIN) {
+        if (*spare & bit) {
+            *spare &= ~bit;
+        }
+        return;
+    }
+    *spare |= bit;
+    if (cpu->thread == NULL && cpu->root != 0) {
+        arch_space_switch(cpu, 0);
     }
 }
 
 static void settle(struct cpu *cpu)
 {
     while (cpu->resched) {
+        uint64_t now = arch_now();
         cpu->resched = false;
-        preempt_if_lower(cpu);
+        if (cpu->limits != 0) {
+            share_renew(cpu, now);
+        }
+        preempt_if_lower(cpu, now);
         while (cpu->thread == NULL) {
-            struct thread *t = choose(cpu);
+            struct thread *t = choose(cpu, -1);
             if (t == NULL) {
                 break;
             }
-            dequeue(&cpu->instance->cpu[t->cpu], t);
-            enter(cpu, t);
+            take(cpu, t);
+            enter(cpu, t, now);
         }
-        if (cpu->thread == NULL) {
-            cpu->instance->idle |= 1ull << cpu->number;
-            if (cpu->root != 0) {
-                arch_space_switch(cpu, 0);
-            }
-        } else {
-            cpu->instance->idle &= ~(1ull << cpu->number);
-        }
-        arm(cpu, arch_now());
+        note_spare(cpu);
+        arm(cpu, now);
     }
     if (cpu->thread != NULL && signal_due(cpu->thread) && cpu->thread->depth == 0) {
         signal_enter(cpu);

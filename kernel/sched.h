@@ -1,17 +1,25 @@
 // sched.h - who runs: fixed priorities, time slices among equals, on each processor.
 //
-// A ready thread is on the ready list of one processor.  It is put where nobody or somebody of lower
-// priority runs, if its affinity allows; an idle processor takes from the others' lists, so none idles
-// while a thread that may run there is ready.  Timers are one-shot and armed only for a slice that somebody
-// waits for the end of, and for deadlines: an idle machine halts.
+// A ready thread is on the ready list of one processor.  It is put where nobody or somebody on a lower level
+// runs, if its affinity allows; an idle processor takes from the others' lists, so none idles while a thread
+// that may run there is ready.
+// A thread's level is its priority, plus SHARE_WITHIN if its kernel is within its share of that processor
+// (share.h): the threads of kernels that are over it come after all others.  A processor that has only such
+// threads takes from the others' lists what is within its kernel's share here, as if it were idle.
+// Timers are one-shot and armed only for a slice that somebody waits for the end of, for deadlines, and as
+// long as somebody runs, for the next moment at which a kernel is over its share or within it again: an idle
+// machine halts.
 // Locking: the instance lock for everything.  Cache Kernel, 2.3 and 4.3.
 #pragma once
 #include <abi/errors.h>
 #include <abi/types.h>
 
+struct appkernel;
 struct cpu;
 struct thread;
 
+// A thread is on processor n from now on: ready, running, or to be found there when it will be ready.
+void sched_place(struct thread *t, cpu_t n);
 // A thread that is not on any list may run from now on.
 void sched_ready(struct cpu *cpu, struct thread *t);
 // Take a READY or WAITING thread off its lists.
@@ -25,6 +33,8 @@ void sched_yield(struct cpu *cpu);
 void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority);
 // The timer of this processor: end waits whose deadline has come, end the slice.
 void sched_tick(struct cpu *cpu);
+// k has come to be over its share of c, or within it again: its threads there change their level.
+void sched_regroup(struct cpu *c, struct appkernel *k);
 // Ask another processor to look at its thread and its lists again.
 void sched_poke(struct cpu *cpu, struct cpu *other);
 // Before going back to user mode: choose, switch if another thread should run, arm the timer.

@@ -12,6 +12,7 @@
 #include "instance.h"
 #include "mapping.h"
 #include "sched.h"
+#include "share.h"
 #include "signal.h"
 #include "trap.h"
 #include "usercopy.h"
@@ -93,7 +94,10 @@ static err_t sys_kernel_share(struct call *c)
     if (c->a[1] >= c->in->cpus || c->a[2] > 100) {
         return ERR_INVAL;
     }
-    k->share[c->a[1]] = (uint8_t)c->a[2];
+    if (k == c->in->first) {
+        return ERR_DENIED;                        // everybody waits for it at times
+    }
+    share_set(c->cpu, &c->in->cpu[c->a[1]], k, (uint32_t)c->a[2]);
     return ERR_OK;
 }
 

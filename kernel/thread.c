@@ -151,7 +151,7 @@ err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_
     struct thread *t = (struct thread *)handle_take(&in->threads, arch_now());
     fill(in, t, d, owner, kern, depth);
     thread_set_space(t, space);
-    t->cpu = t->affinity >> cpu->number & 1 ? cpu->number : (cpu_t)__builtin_ctzll(t->affinity);
+    sched_place(t, t->affinity >> cpu->number & 1 ? cpu->number : (cpu_t)__builtin_ctzll(t->affinity));
     t->o.lock = d->flags & LOAD_LOCKED;
     owner->locked_threads += t->o.lock;
     state->loaded = 1;

@@ -15,6 +15,7 @@
 
 struct cpu;
 struct appkernel;
+struct share;
 struct space;
 
 enum thread_status { THREAD_READY, THREAD_RUNNING, THREAD_WAITING };
@@ -32,10 +33,12 @@ struct thread {
     uint64_t          affinity;    // I
     uint32_t          depth;       // p
     uint32_t          priority;    // l
+    uint32_t          level;       // l  while RUNNING or READY: where it is in line, see sched.h
     uint8_t           status;      // l  enum thread_status
     bool              signalled;   // l  a signal that wait has not taken yet
     bool              timed;       // l  on a processor's list of deadlines
     cpu_t             cpu;         // l  where it runs, is ready, or ran last
+    struct share     *share;       // l  its kernel's there; see sched_place()
     uint64_t          deadline;    // l  of wait, 0: none
     uint64_t          slice;       // l  ticks left of its slice, 0: a fresh one
     uint64_t          value;       // l  given by its own thread_unload

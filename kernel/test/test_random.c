@@ -38,6 +38,7 @@ static pa_t page(uint32_t i)
     return memory + (pa_t)i * ABI_PAGE;
 }
 
+static oid_t second;    // the second kernel
 static oid_t recent[5]; // the last good id of each type
 
 static oid_t any_id(void)
@@ -141,7 +142,8 @@ static void step_call(uint32_t n)
                                                    SYS_mapping_load,
                                                    SYS_signal_at,
                                                    SYS_signal_at,
-                                                   SYS_signal_return}[draw(25)];
+                                                   SYS_signal_return,
+                                                   SYS_kernel_share}[draw(26)];
     uint64_t a[6] = {any_id(), any_va(), any_frame(), draw(3) == 0 ? draw(64) : 1u << draw(3), 0, 0};
 
     if (number >= SYS_mapping_load && number <= SYS_resume && draw(4) != 0) {
@@ -196,6 +198,10 @@ static void step_call(uint32_t n)
         a[3] = draw(4);
     } else if (number == SYS_thread_priority) {
         a[1] = draw(12);
+    } else if (number == SYS_kernel_share) {
+        a[0] = second;
+        a[1] = draw(5);
+        a[2] = draw(3) == 0 ? 100 : draw(3) == 0 ? 0 : draw(40);
     }
     if (number == SYS_thread_unload && a[0] == host_instance()->info->thread) {
         return;
@@ -277,7 +283,7 @@ static void load_second(void)
     a[0] = ABI_WINDOW + scratch;
     int64_t e = host_call(0, SYS_kernel_load, a, &value);
     assert_int_equal(e, ERR_OK);
-    ids[0] = value;
+    ids[0] = second = value;
     uint64_t g[6] = {value, given >> ABI_GROUP_SHIFT, 4, GROUP_WRITE};
     assert_int_equal(host_call(0, SYS_kernel_grant, g, NULL), ERR_OK);
     for (unsigned i = 0; i < 2; i++) {

@@ -1,7 +1,8 @@
 // boot.h - what the supervisor tells the first kernel, and what it shows to everyone it may be shown to.
 //
 // One 2-MiB unit of memory holds the system pages: struct system_info in its first page,
-// struct system_stats in its second, a struct cpu_stats for each processor in the two after it.  The first kernel
+// struct system_stats in its second, a struct cpu_stats for each processor in the two after it, and from its fifth
+// on a struct kernel_usage for each kernel slot and processor, at slot * cpus + processor.  The first kernel
 // finds them read-only in its window (info.system), and may grant read access on them to others.
 // The boot archive is a sequence of newc cpio archives, at info.archive, readable through the window.
 #pragma once
@@ -55,6 +56,19 @@ struct cpu_stats {                       // k  two cache lines for each processo
     uint64_t reserved[6];
 };
 _Static_assert(sizeof(struct cpu_stats) * ABI_MAX_CPUS <= 2 * ABI_PAGE, "cpu stats");
+
+// What a kernel has used of a processor, in ticks of the clock, since it was loaded.  `ran` is all of it.
+// `spare` was run while the kernel was over its share, on time that nobody within his share wanted.  For the
+// rest a kernel with a share below 100 was charged `charged`: a tick at priority p counts (16 + p) / 32, so
+// that a high priority has a premium and a low one a discount.
+// The growth of `charged` in a second, as a part of the clock's, is what stays below `share`.
+enum { SYSTEM_USAGE_PAGE = 4 };          // the first page of these lines
+
+struct kernel_usage {                    // k
+    uint64_t ran, spare, charged;
+    uint32_t share;                                        // percent
+    uint32_t over;                                         // 1: over its share at present
+};
 
 // How a program says that it is an application kernel: an ELF note, name "Quoin", type NOTE_APPKERNEL.
 // xstack is the top of the exception stack of its first thread; the entry point sets its own stack.

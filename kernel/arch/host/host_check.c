@@ -6,6 +6,7 @@
 #include "host.h"
 #include "pmap.h"
 #include "rights.h"
+#include "share.h"
 #include "table.h"
 
 #define CHECK(x)                                                                                             \
@@ -194,37 +195,92 @@ static void check_threads(struct instance *in, struct count *by_owner)
         CHECK(t->timed == on_list(&c->waiting, &t->timer));
         if (t->status == THREAD_READY) {
             ready++;
-            CHECK(on_list(&c->ready[t->priority], &t->queue));
+            CHECK(on_list(&c->ready[t->level], &t->queue));
         } else if (t->status == THREAD_RUNNING) {
             running++;
             CHECK(c->thread == t && c->frame == &t->state->frame[t->depth]);
             CHECK(c->root == (t->depth > 0 ? t->kern->root : t->space->root));
         }
+        CHECK(t->status == THREAD_WAITING || t->level == t->share->base + t->priority);
+        CHECK(t->share == &t->kern->share[t->cpu]);
     }
     for (uint32_t i = 0; i < in->cpus; i++) {
         struct cpu *c = &in->cpu[i];
-        uint32_t mask = 0;
-        for (unsigned p = 0; p < ABI_PRIORITIES; p++) {
-            mask |= list_empty(&c->ready[p]) ? 0 : 1u << p;
+        uint64_t mask = 0;
+        for (unsigned l = 0; l < CPU_LEVELS; l++) {
+            mask |= list_empty(&c->ready[l]) ? 0 : 1ull << l;
         }
         CHECK(mask == c->ready_mask);
         ready -= c->ready_count;
         running -= c->thread != NULL;
         CHECK(c->thread != NULL || (c->frame == NULL && c->root == 0));
-        // Work conserving: none idles while a thread that may run there is ready, unless it has been told.
-        if (c->thread == NULL && host.cpu[i].started && !host.cpu[i].ipi) {
-            for (uint32_t j = 0; j < in->cpus; j++) {
-                for (unsigned p = 0; p < ABI_PRIORITIES; p++) {
-                    struct list *l = &in->cpu[j].ready[p];
-                    for (struct list *n = l->next; n != l; n = n->next) {
-                        CHECK(!(list_entry(n, struct thread, queue)->affinity >> i & 1) || host.cpu[j].ipi ||
-                              in->cpu[j].resched);
-                    }
+    }
+    CHECK(ready == 0 && running == 0);
+}
+
+// A thread that waits at j may not run on i, or another processor has been told to look.
+static void check_waits(struct instance *in, uint32_t i, uint32_t j, const struct thread *t)
+{
+    CHECK(!(t->affinity >> i & 1) || host.cpu[j].ipi || in->cpu[j].resched);
+}
+
+// Work conserving: none idles while a thread that may run there is ready, unless it has been told; and none
+// runs a thread of a kernel over its share while one of a kernel within it is ready.
+static void check_busy(struct instance *in, uint32_t i)
+{
+    const struct cpu *c = &in->cpu[i];
+
+    CHECK((in->spare >> i & 1) == (c->thread == NULL || c->thread->level < SHARE_WITHIN) || host.cpu[i].ipi ||
+          !host.cpu[i].started);
+    if (!(in->spare >> i & 1) || !host.cpu[i].started || host.cpu[i].ipi) {
+        return;
+    }
+    for (uint32_t j = 0; j < in->cpus; j++) {
+        for (unsigned p = 0; p < CPU_LEVELS; p++) {
+            const struct list *l = &in->cpu[j].ready[p];
+            for (struct list *n = l->next; n != l; n = n->next) {
+                const struct thread *t = list_entry(n, struct thread, queue);
+                if (c->thread == NULL || t->kern->share[i].base != 0) {
+                    check_waits(in, i, j, t);
                 }
             }
         }
     }
-    CHECK(ready == 0 && running == 0);
+}
+
+// A kernel is over its share of a processor if that is 0, or if it is on the processor's list, in order.
+static void check_shares(struct instance *in)
+{
+    uint32_t over = 0, listed = 0;
+
+    for (uint32_t i = 0; i < in->cpus; i++) {
+        struct cpu *c = &in->cpu[i];
+        uint64_t paid = 0;
+        uint32_t limits = 0;
+        for (struct list *n = c->over.next; n != &c->over; n = n->next) {
+            const struct share *s = list_entry(n, struct share, link);
+            CHECK(s->paid >= paid && s == &s->kern->share[i] && s->kern->o.state != OBJECT_FREE);
+            paid = s->paid;
+            listed++;
+        }
+        for (uint32_t k = 0; k < in->kernels.size; k++) {
+            const struct appkernel *kern = kernel_at(in, k);
+            const struct share *s = &kern->share[i];
+            if (kern->o.state == OBJECT_FREE) {
+                continue;
+            }
+            CHECK(s->base == 0 || s->base == SHARE_WITHIN);
+            CHECK(s->percent < 100 || s->base != 0);
+            limits += s->percent < 100;
+            CHECK((s->base == 0) == (s->percent == 0 || on_list(&c->over, (struct list *)&s->link)));
+            CHECK(s->usage->over == (s->base == 0) && s->usage->share == s->percent);
+            CHECK(s->usage->spare <= s->usage->ran);
+            over += s->base == 0 && s->percent != 0;
+        }
+        CHECK(c->limits == limits);
+        check_busy(in, i);
+    }
+    CHECK(over == listed && in->first->share[0].percent == 100);
 }
 
 // No TLB allows what the tables do not.
@@ -267,6 +323,7 @@ void host_check(void)
     check_records(in, by_kernel);
     check_tables(in);
     check_threads(in, by_kernel);
+    check_shares(in);
     check_tlbs();
     for (uint32_t i = 0; i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);
