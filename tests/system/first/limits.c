@@ -11,7 +11,7 @@ static void shares(struct child *c)
     check_error(sys_kernel_share(c->kernel, ~0u, 50), ERR_INVAL, "kernel_share: a huge processor");
     check_error(raw(SYS_kernel_share, c->kernel, 0, 1ull << 32, 0), ERR_INVAL, "kernel_share: 33 bits");
     check_error(sys_kernel_share(0, 0, 50), ERR_STALE, "kernel_share: no kernel");
-    check_error(sys_kernel_share(info->kernel, 0, 50), ERR_DENIED, "kernel_share: the first kernel is never limited");
+    check_error(sys_kernel_share(info->kernel, 0, 50), ERR_DENIED, "kernel_share: the first kernel has all");
 }
 
 static void bad_limits(struct child *c)
