@@ -4,7 +4,8 @@
 // a slice ago is no victim, so the cache is filled first and then a slice is let pass.
 #include "bench.h"
 
-enum { MANY = 64, VA = 0x20000000, QUIET = 1 };   // QUIET: a priority at which nothing runs while we measure
+enum { MANY = 64, VA = 0x20000000, FILL = 16384 };
+enum { QUIET = 1 };                      // a priority at which nothing runs while we measure
 
 static uint64_t empty;
 
@@ -69,6 +70,34 @@ static void mappings(void)
     bench_line("mapping_unload_further", bench_median(32));
     bench_check(sys_space_unload(space), "space unload");
     for (unsigned i = 0; i <= MANY; i++) {
+        ak_frame_put(frame[i]);
+    }
+    ak_frame_put(desc.place);
+}
+
+// Every mapping record is used, then each load replaces the mapping that was not referenced for longest.
+static void mappings_full(void)
+{
+    struct space_desc desc = {.rule = TRAP_FORWARD, .place = bench_frame()};
+    uint32_t frames = 0, n = 0;
+    static pa_t frame[FILL];
+    oid_t space;
+
+    bench_check(sys_space_load(&desc, &space), "space");
+    while (frames < FILL && (frame[frames] = ak_frame_alloc()) != 0) {
+        frames++;
+    }
+    while (ak_stats->free_mappings > 0) {
+        bench_check(sys_mapping_load(space, VA + (va_t)n * ABI_PAGE, frame[n % frames], MAP_READ), "mapping fill");
+        n++;
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        uint32_t k = n + 1 + i;
+        MEASURE(i, sys_mapping_load(space, VA + (va_t)k * ABI_PAGE, frame[k % frames], MAP_READ), "mapping, full");
+    }
+    bench_line("mapping_load_writeback", bench_median(MANY));
+    bench_check(sys_space_unload(space), "space unload");
+    for (uint32_t i = 0; i < frames; i++) {
         ak_frame_put(frame[i]);
     }
     ak_frame_put(desc.place);
@@ -204,6 +233,7 @@ void caches_run(void)
 {
     empty = bench_empty();
     mappings();
+    mappings_full();
     threads();
     kernels();
     spaces();

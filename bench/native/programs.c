@@ -15,7 +15,10 @@ struct program {
     pa_t  data[2], state, stack, place;
 };
 
+enum { PARTS = 1 };                              // cookie of a thread whose faults are measured in parts
+
 static pa_t text, fresh[SAMPLES];
+static uint64_t transfer[SAMPLES];               // from the store to its handler
 static oid_t running_space;                      // of the program that is measured
 
 _Noreturn void bench_trap(struct thread_state *s, uint64_t cookie, unsigned depth);
@@ -43,7 +46,9 @@ void bench_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
 {
     uint64_t page = (s->frame[depth].addr - FRESH) / ABI_PAGE;
 
-    (void)cookie;
+    if (cookie == PARTS && page < SAMPLES) {
+        transfer[page] = ak_now() - s->frame[depth].r13;       // where the program keeps when it began
+    }
     if (page < SAMPLES) {
         (void)sys_mapping_load_and_resume(running_space, FRESH + page * ABI_PAGE, fresh[page], MAP_READ | MAP_WRITE);
     }
@@ -75,10 +80,11 @@ static void program_load(struct program *p, const char *code, uint32_t rule)
     s->frame[0].r15 = SAMPLES;
 }
 
-static void program_start(struct program *p)
+static void program_start(struct program *p, uint64_t cookie)
 {
     struct thread_desc d = {.space = p->space, .priority = PRIORITY, .state = p->state, .affinity = 1,
-                            .state_va = (va_t)ak_window(p->state), .xstack = (va_t)ak_window(p->stack) + ABI_PAGE};
+                            .state_va = (va_t)ak_window(p->state), .xstack = (va_t)ak_window(p->stack) + ABI_PAGE,
+                            .cookie = cookie};
     bench_check(sys_thread_load(&d, &p->thread), "thread");
 }
 
@@ -109,13 +115,13 @@ static void program_unload(struct program *p)
     }
 }
 
-static uint64_t alone(const char *code)
+static uint64_t alone(const char *code, uint64_t cookie)
 {
     struct program p;
 
     program_load(&p, code, TRAP_FORWARD);
     running_space = p.space;
-    program_start(&p);
+    program_start(&p, cookie);
     program_wait(&p);
     program_unload(&p);
     return bench_median(SAMPLES);
@@ -136,9 +142,9 @@ static uint64_t together(const char *code, const char *partner_code)
 
     program_load(&p, code, TRAP_NATIVE);
     program_load(&partner, partner_code, TRAP_NATIVE);
-    program_start(&partner);
+    program_start(&partner, 0);
     partner_set(&p, partner.thread);
-    program_start(&p);
+    program_start(&p, 0);
     partner_set(&partner, p.thread);
     connect(&p, &partner, page[0]);
     connect(&partner, &p, page[1]);
@@ -158,15 +164,20 @@ void programs_run(void)
     for (unsigned i = 0; i < SAMPLES; i++) {
         fresh[i] = bench_frame();
     }
-    uint64_t empty = alone(program_empty), count;
+    uint64_t empty = alone(program_empty, 0), count;
     bench_events(NULL, 1);
-    count = alone(program_trap) - empty;
+    count = alone(program_trap, 0) - empty;
     bench_events("null_trap", SAMPLES);
     bench_line("null_trap", count);
     bench_events(NULL, 1);
-    count = alone(program_fault) - empty;
+    count = alone(program_fault, 0) - empty;
     bench_events("forwarded_fault", SAMPLES);
     bench_line("forwarded_fault", count);
+    (void)alone(program_fault, PARTS);
+    memcpy(bench_sample, transfer, sizeof(transfer));
+    uint64_t in = bench_median(SAMPLES) - empty;
+    bench_line("fault_transfer", in);
+    bench_line("mapping_load_optimized", count - in);
     bench_events(NULL, 1);
     count = together(program_yield, program_yield_partner) - empty;
     bench_events("switch_yield", 2 * SAMPLES);
