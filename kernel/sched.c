@@ -287,6 +287,7 @@ void sched_tick(struct cpu *cpu)
     uint64_t now = arch_now();
 
     cpu->timer = 0;
+    (void)cache_step_any(cpu);
     while (!list_empty(&cpu->waiting)) {
         struct thread *t = list_entry(cpu->waiting.next, struct thread, timer);
         if (t->deadline > now) {
@@ -410,6 +411,9 @@ static void arm(struct cpu *cpu, uint64_t now)
             when = change;
         }
     }
+    if (!list_empty(&cpu->instance->unloading) && (when == 0 || when > now + cpu->instance->slice / 32)) {
+        when = now + cpu->instance->slice / 32; // unloads are left to do, perhaps nobody's any more
+    }
     // An early interrupt costs less than arming again at every switch.
     if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {
         cpu->timer = when;
@@ -490,11 +494,7 @@ void sched_exit(struct cpu *cpu)
 {
     settle(cpu);
     if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
-        if (cache_step_any(cpu)) {
-            // Unloads are left to do: halt only for a moment.
-            cpu->timer = arch_now() + cpu->instance->slice / 32;
-            arch_timer_arm(cpu, cpu->timer);
-        }
+        cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
         settle(cpu);
     }
 }

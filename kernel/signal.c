@@ -69,12 +69,12 @@ va_t signal_take(struct thread *t)
 // Queue a signal for t and see to it that t notices.
 static void deliver(struct cpu *cpu, struct thread *t, va_t va, uint64_t cookie)
 {
-    if (t->o.state != OBJECT_LOADED) {
-        return;                                       // its mappings are on their way out
-    }
     put(t, va, cookie);
-    due_again(t);
     cpu->instance->stats->signals++;
+    if (t->o.state != OBJECT_LOADED) {
+        return;                                       // on its way out, its queue with it
+    }
+    due_again(t);
     if (t->status == THREAD_WAITING) {
         if (t->function == 0) {
             t->state->frame[t->depth].rdx = signal_take(t);

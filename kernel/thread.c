@@ -190,6 +190,7 @@ static bool stop(struct cpu *cpu, struct thread *t)
             t->run = RUN_WAITING;
         }
         sched_remove(cpu, t);
+        t->status = THREAD_WAITING;                 // on no list
     }
     t->stopped = true;
     return true;
