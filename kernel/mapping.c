@@ -17,6 +17,7 @@ enum {
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
     SCAN_TABLES = 256,
+    STEP_RECEIVERS = 8, // mappings with a receiver that are unloaded in one step
     SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
 
@@ -80,9 +81,9 @@ static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pf
     struct instance *in = cpu->instance;
     struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
 
-    while (r != NULL) {
+    for (struct record *next; r != NULL; r = next) {
+        next = pmap_of_frame(in, pmap_next(in, r), pfn);     // drop_one() takes r, and no other mapping
         if (!can_send(in, r)) {
-            r = pmap_of_frame(in, pmap_next(in, r), pfn);
             continue;
         }
         struct space *s = space_at(in, (uint32_t)r->space);
@@ -94,18 +95,20 @@ static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pf
         tlb_batch_init(&b, s);
         (void)drop_one(cpu, s, va, &leaf, REASON_EVICTED, &b);
         tlb_flush_locked(cpu, &b);
-        r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
     }
 }
 
-static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
-                         struct tlb_batch *b)
+// Gives how many records' worth of work it was.
+static uint32_t mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+                             struct tlb_batch *b)
 {
     uint64_t pfn = arch_pte_pa(*leaf->pte) >> ABI_PAGE_SHIFT;
 
-    if (drop_one(cpu, s, va, leaf, reason, b)) {
-        flush_senders(cpu, pfn);
+    if (!drop_one(cpu, s, va, leaf, reason, b)) {
+        return 1;
     }
+    flush_senders(cpu, pfn);
+    return STEP_RECORDS / STEP_RECEIVERS;
 }
 
 // Drop a mapping of any space and tell every processor at once.
@@ -114,7 +117,7 @@ static void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf
     struct tlb_batch b;
 
     tlb_batch_init(&b, s);
-    mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    (void)mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
     tlb_flush_locked(cpu, &b);
 }
 
@@ -223,6 +226,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
         pmap_find(in, arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT, s->o.slot, at >> ABI_PAGE_SHIFT);
     if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
         r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy &&
+        !(flags & MAP_COPY) &&
         ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
         if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_OWN)) {
             mapping_change(cpu, s, va, &leaf, flags);
@@ -236,7 +240,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     }
     struct tlb_batch b;
     tlb_batch_init(&b, s);
-    mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
+    (void)mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
     tlb_flush_locked(cpu, &b);
     return ERR_OK;
 }
@@ -331,7 +335,7 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
         return false;                               // narrowed since the load: the owner hears of the write
     }
     struct record *crowd = pmap_crowded(in, copy >> ABI_PAGE_SHIFT);
-    if (crowd != NULL) {
+    if (crowd != NULL && crowd != r) {              // r itself stays in its bucket
         record_evict(cpu, crowd);
     }
     memcpy(arch_phys(copy), arch_phys(source), ABI_PAGE);
@@ -352,7 +356,7 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
 {
     struct record *r = pmap_signal_first(cpu->instance, t);
 
-    for (uint32_t n = 0; r != NULL && n < STEP_RECORDS; n++) {
+    for (uint32_t n = 0; r != NULL && n < STEP_RECEIVERS; n++) {     // each takes its senders along
         record_evict(cpu, r);
         r = pmap_signal_first(cpu->instance, t);
     }
@@ -422,7 +426,7 @@ static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, ui
         if (access != 0) {
             *count += mapping_lower(cpu, s, *va, &leaf, access, &b);
         } else {
-            mapping_drop(cpu, s, *va, &leaf, reason, &b);
+            records += mapping_drop(cpu, s, *va, &leaf, reason, &b) - 1;
             (*count)++;
         }
         *va += leaf.level == 1 ? ABI_LARGE : ABI_PAGE;

@@ -56,7 +56,8 @@ err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, v
     if ((flags & MAP_LOCKED) && k->limits.locked_mappings - k->locked_mappings < records_for(flags)) {
         return ERR_LIMIT;
     }
-    if ((flags & MAP_MESSAGE) && pmap_is_full(in, pa >> ABI_PAGE_SHIFT)) {
+    if ((flags & MAP_MESSAGE) && pmap_is_full(in, pa >> ABI_PAGE_SHIFT) &&
+        pmap_find(in, pa >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT) == NULL) {
         return ERR_LIMIT; // a signal would take too long
     }
     return flags & MAP_COPY ? source_check(in, k, source) : ERR_OK;

@@ -1,7 +1,7 @@
 // signal.c - address-valued signals: memory-based messaging.  See signal.h.
 //
-// Words of the queue belong to the owner, who may write them at any time: each is read once, and what it says only
-// decides which of the owner's signals the owner's thread gets.
+// Words of the queue belong to the owner, who may write them at any time: they are only used modulo the size of the
+// ring, and only decide which of the owner's signals the owner's thread gets.
 #include "signal.h"
 
 #include "arch.h"

@@ -157,6 +157,31 @@ static void test_refused(void **state)
     host_shutdown();
 }
 
+// A copy onto its own source, in a bucket that is full: the mapping is not its own victim.  And a deferred copy that is
+// asked for again is one again.
+static void test_crowded_and_again(void **state)
+{
+    pa_t pa;
+
+    (void)state;
+    boot(2);
+    assert_int_equal(map(AT, source, MAP_WRITE | MAP_COPY, source), ERR_OK);
+    for (unsigned i = 1; i < PMAP_WAYS; i++) {
+        assert_int_equal(map(0x40000000 + i * ABI_PAGE, source, MAP_READ, 0), ERR_OK);
+    }
+    assert_false(touch(1, MAP_WRITE, &pa));
+    assert_true(touch(1, MAP_WRITE, &pa));
+    assert_int_equal(pa, source);
+    assert_int_equal(map(AT, copy, MAP_WRITE | MAP_COPY, source), ERR_OK);
+    assert_false(touch(1, MAP_WRITE, &pa));
+    assert_int_equal(byte_at(copy), 's');
+    memset(host_at(source), 'n', ABI_PAGE);
+    assert_int_equal(map(AT, copy, MAP_WRITE | MAP_COPY, source), ERR_OK);
+    assert_false(touch(1, MAP_WRITE, &pa));
+    assert_int_equal(byte_at(copy), 'n');
+    host_shutdown();
+}
+
 // A call that writes to the page makes the copy too.
 static void test_call_writes(void **state)
 {
@@ -175,7 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write), cmocka_unit_test(test_ends), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_call_writes),
+        cmocka_unit_test(test_call_writes), cmocka_unit_test(test_crowded_and_again),
     };
     return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
 }
