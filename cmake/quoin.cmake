@@ -157,7 +157,7 @@ function(quoin_link_musl target)
     quoin_flags(${target} ${QUOIN_OPTIMIZE_LIST} -g -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
         -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -nostdinc -isystem ${musl}/include -isystem ${QUOIN_GCC_INCLUDE})
     set(libraries c ${ARGN})
-    list(FILTER libraries EXCLUDE REGEX "^(abi|sys|linux_headers)$")
+    list(FILTER libraries EXCLUDE REGEX "^(abi|linux_headers)$")
     set(files "")
     foreach(library ${libraries})
         add_dependencies(${target} ${library})

@@ -42,7 +42,7 @@ static bool entry_ok(va_t va)
 static err_t decode(struct instance *in, struct appkernel *first, const struct kernel_desc *d,
                     struct space **space)
 {
-    if ((d->flags & ~(LOAD_LOCKED | KERNEL_CONSOLE)) != 0 || d->place % sizeof(struct place) != 0 ||
+    if ((d->flags & ~LOAD_LOCKED) != 0 || d->place % sizeof(struct place) != 0 ||
         d->channel % ABI_PAGE != 0 || !entry_ok(d->trap) || !entry_ok(d->fault) || !entry_ok(d->exception)) {
         return ERR_INVAL;
     }
@@ -92,7 +92,6 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .first_frame = d->first_frame,
         .frame_count = d->frame_count,
         .limits = d->limits,
-        .console = d->flags & KERNEL_CONSOLE,
         .rights = rights,
         .share = share,
         .o = o,
@@ -171,9 +170,6 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
         k->space = NULL;
     }
     share_clear(in, k);
-    if (in->console_reader == k) {
-        in->console_reader = NULL;
-    }
     __atomic_store_n(&k->place->reason, k->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&k->place->loaded, 0, __ATOMIC_RELEASE);
     in->stats->unloads[OBJECT_KERNEL]++;

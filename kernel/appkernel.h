@@ -31,7 +31,6 @@ struct appkernel {
     uint32_t         locked_spaces, locked_threads, locked_mappings;   // l  in use
     uint32_t         threads, spaces;        // l  that depend on it: run in it or are its own; its own space apart
     oid_t            listener;               // l  thread to signal, may be stale
-    bool             console;                // I
     uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at
     uint64_t         grant_key;              // l  which grant that is
     struct share    *share;                  // l  one for each processor

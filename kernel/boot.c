@@ -44,6 +44,7 @@ static void info_fill(struct instance *in, const struct boot_info *info)
     s->wall_ns = arch_wall_base_ns();
     s->slice = in->slice;
     s->system = in->system;
+    s->devices = in->devices.base;
     memcpy(s->cluster_of, info->cluster_of, sizeof(s->cluster_of));
     memcpy(s->distance, info->distance, sizeof(s->distance));
     size_t n = strnlen(info->cmdline, SYSTEM_CMDLINE - 1);

@@ -118,13 +118,15 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     uint64_t objects = layout_size(s), frames = (s->tables + s->spaces) * ABI_PAGE;
     uint64_t size = (objects + frames + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
     pa_t pa = bootmem_take(m, size, ABI_LARGE), system = bootmem_take(m, ABI_LARGE, ABI_LARGE);
+    pa_t devices = bootmem_take(m, ABI_LARGE, ABI_LARGE);
 
-    if (pa == 0 || system == 0) {
+    if (pa == 0 || system == 0 || devices == 0) {
         refuse("memory for caches of this size (KiB)", 0, size >> 10);
     }
     memset(arch_phys(pa), 0, size);
     memset(arch_phys(system), 0,
            SYSTEM_USAGE_PAGE * ABI_PAGE + s->kernels * s->cpus * sizeof(struct kernel_usage));
+    memset(arch_phys(devices), 0, ABI_LARGE);
     struct carver c = {arch_phys(pa)};
     struct instance *in = lay_out(&c, s);
     in->slice = s->slice;
@@ -132,6 +134,7 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     in->message_version = 1;
     in->groups = s->groups;
     in->system = system;
+    device_init(&in->devices, devices);
     in->info = arch_phys(system);
     in->stats = arch_phys(system + ABI_PAGE);
     list_init(&in->unloading);

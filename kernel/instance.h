@@ -9,6 +9,7 @@
 
 #include "appkernel.h"
 #include "cpu.h"
+#include "device.h"
 #include "handle.h"
 #include "lock.h"
 #include "space.h"
@@ -39,7 +40,6 @@ struct instance {
     struct thread *state_hash[STATE_HASH];    // l  loaded threads by state page
     struct list   unloading;                  // l  objects whose unload has begun
     struct appkernel *first;                  // I
-    struct appkernel *console_reader;         // l  may be freed: compared with loaded kernels only
 
     // Mapping records (pmap.c).
     struct record *records;                   // I  replaceable ones, then lockable ones
@@ -59,6 +59,7 @@ struct instance {
 
     uint64_t      message_version;            // l  counts changes of message mappings; begins with 1
     uint64_t      groups;                     // I  page groups that rights arrays cover
+    struct devices devices;                   // l
     pa_t          system;                     // I  the system pages
     struct system_info  *info;                // I
     struct system_stats *stats;               // l

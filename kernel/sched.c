@@ -35,15 +35,14 @@ void sched_poke(struct cpu *cpu, struct cpu *other)
 {
     if (other == cpu) {
         cpu->resched = true;
-    } else if (!(fetch_or_acq_rel(&other->request, CPU_RESCHEDULE) &
-                 CPU_RESCHEDULE)) { // pairs with kernel_interrupt()
+    } else if (!(fetch_or_acq_rel(&other->request, CPU_RESCHEDULE) & CPU_RESCHEDULE)) { // pairs: kernel_interrupt()
         cpu->stats->ipis++;
         arch_ipi(other->number);
     }
 }
 
-// Where a thread that has become ready should wait: where it ran last if it would run at once, else the
-// processor where it is the furthest above what runs, else where it ran last.
+// Where a thread that has become ready should wait: where it ran last if it would run at once, else the processor where
+// it is the furthest above what runs, else where it ran last.
 static struct cpu *place_for(struct cpu *cpu, struct thread *t)
 {
     struct instance *in = cpu->instance;
@@ -68,8 +67,7 @@ static struct cpu *place_for(struct cpu *cpu, struct thread *t)
             best_lead = lead;
         }
     }
-    if (best_lead <= 0 && home_lead == best_lead && may_run(t, t->cpu) &&
-        home->ready_count <= best->ready_count) {
+    if (best_lead <= 0 && home_lead == best_lead && may_run(t, t->cpu) && home->ready_count <= best->ready_count) {
         return home;
     }
     return best;
@@ -144,8 +142,7 @@ static bool has_for(struct cpu *cpu, const struct cpu *c)
     return false;
 }
 
-// Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not
-// know yet.
+// Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not know yet.
 static void offer(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
@@ -288,6 +285,7 @@ void sched_tick(struct cpu *cpu)
 
     cpu->timer = 0;
     (void)cache_step_any(cpu);
+    device_tick(cpu, now);
     while (!list_empty(&cpu->waiting)) {
         struct thread *t = list_entry(cpu->waiting.next, struct thread, timer);
         if (t->deadline > now) {
@@ -331,8 +329,7 @@ static __attribute__((noinline)) struct thread *steal(struct cpu *cpu, int above
     return best;
 }
 
-// The ready thread that should run here, if it is on a level above `above`.  What others have is looked at
-// only if nothing here is within its kernel's share.
+// The ready thread that should run here, if it is on a level above `above`.  Others' lists: if it is over its share.
 static inline struct thread *choose(struct cpu *cpu, int above)
 {
     int own = highest(cpu->ready_mask);
@@ -413,6 +410,9 @@ static void arm(struct cpu *cpu, uint64_t now)
     }
     if (!list_empty(&cpu->instance->unloading) && (when == 0 || when > now + cpu->instance->slice / 32)) {
         when = now + cpu->instance->slice / 32; // unloads are left to do, perhaps nobody's any more
+    }
+    if (cpu->instance->devices.soonest != 0) {
+        when = device_deadline(cpu, when);
     }
     // An early interrupt costs less than arming again at every switch.
     if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {

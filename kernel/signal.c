@@ -7,6 +7,7 @@
 #include "arch.h"
 #include "assert.h"
 #include "atomic.h"
+#include "device.h"
 #include "instance.h"
 #include "pmap.h"
 #include "sched.h"
@@ -109,12 +110,13 @@ static bool reverse_hit(struct cpu *cpu, uint64_t pfn, va_t offset)
 
 // ---- sending ------------------------------------------------------------------------------------------------
 
-// The two-stage look-up: the mappings of the frame, and for each its receiver.
-static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset)
+// The two-stage look-up: the mappings of the frame, and for each its receiver; `last` is what it found.
+static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset, struct reverse *last)
 {
     struct instance *in = cpu->instance;
     uint64_t count = 0;
-    struct reverse last = {.pfn = pfn, .version = in->message_version};
+
+    *last = (struct reverse){.pfn = pfn, .version = in->message_version};
 
     for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
          r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
@@ -122,16 +124,36 @@ static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset)
             continue;
         }
         struct thread *t = pmap_signal_of(in, r);
-        last.va = (va_t)r->vpn << ABI_PAGE_SHIFT;
-        last.cookie = space_at(in, (uint32_t)r->space)->cookie;
-        last.thread = t->o.slot;
-        deliver(cpu, t, last.va + offset, last.cookie);
+        last->va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+        last->cookie = space_at(in, (uint32_t)r->space)->cookie;
+        last->thread = t->o.slot;
+        deliver(cpu, t, last->va + offset, last->cookie);
         count++;
     }
-    if (count == 1) {
+    return count;
+}
+
+uint64_t signal_raise(struct cpu *cpu, uint64_t pfn, va_t offset)
+{
+    struct reverse last;
+
+    return send_to_all(cpu, pfn, offset, &last);
+}
+
+// Not in the reverse TLB.
+static __attribute__((noinline)) err_t send_slowly(struct cpu *cpu, uint64_t pfn, va_t offset, uint64_t *receivers)
+{
+    struct reverse last;
+
+    if (device_is(cpu->instance, pfn)) {
+        *receivers = 1;
+        return device_signal(cpu, pfn, offset);
+    }
+    *receivers = send_to_all(cpu, pfn, offset, &last);
+    if (*receivers == 1) {
         *reverse_slot(cpu, pfn) = last;
     }
-    return count;
+    return ERR_OK;
 }
 
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
@@ -152,8 +174,8 @@ err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
     }
     uint64_t pfn = arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT;
     va_t offset = va & (ABI_PAGE - 1);
-    *receivers = reverse_hit(cpu, pfn, offset) ? 1 : send_to_all(cpu, pfn, offset);
-    return ERR_OK;
+    *receivers = 1;
+    return reverse_hit(cpu, pfn, offset) ? ERR_OK : send_slowly(cpu, pfn, offset, receivers);
 }
 
 // ---- the signal function ------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ struct cpu;
 
 // Send to an address of the caller's space.  ERR_RESTART with nothing done cannot come; ERR_USER_FAULT: not mapped.
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers);
+// A device has written at an address of its page: send from there.  Gives how many receivers there are.
+uint64_t signal_raise(struct cpu *cpu, uint64_t pfn, va_t offset);
 // Take the oldest queued signal of the running thread, for wait: its address, or 0.
 va_t  signal_take(struct thread *t);
 // Is one queued for a thread without a signal function?

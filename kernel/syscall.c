@@ -8,7 +8,6 @@
 #include "atomic.h"
 #include "base.h"
 #include "cache.h"
-#include "console.h"
 #include "instance.h"
 #include "mapping.h"
 #include "sched.h"
@@ -350,47 +349,6 @@ static err_t sys_listen(struct call *c)
         c->kern->listener = t->o.id;
     }
     return e;
-}
-
-static err_t sys_console_write(struct call *c)
-{
-    uint8_t bytes[CONSOLE_CHUNK];
-    uint64_t n = c->a[2] < sizeof(bytes) ? c->a[2] : sizeof(bytes);
-
-    if (!c->kern->console) {
-        return ERR_DENIED;
-    }
-    if (c->a[0] >= CONSOLE_PORTS) {
-        return ERR_INVAL;
-    }
-    err_t e = usercopy_in(c->cpu, bytes, c->a[1], n, &c->bad);
-    if (e == ERR_OK) {
-        c->value = console_write((uint32_t)c->a[0], bytes, n);
-    }
-    return e;
-}
-
-static err_t sys_console_read(struct call *c)
-{
-    uint8_t bytes[CONSOLE_CHUNK];
-    uint64_t n = c->a[2] < sizeof(bytes) ? c->a[2] : sizeof(bytes);
-
-    if (!c->kern->console) {
-        return ERR_DENIED;
-    }
-    if (c->a[0] >= CONSOLE_PORTS) {
-        return ERR_INVAL;
-    }
-    // Is the buffer there?  Input that was taken must not be lost to a fault.
-    c->write = true;
-    memset(bytes, 0, n);
-    err_t e = usercopy_out(c->cpu, c->a[1], bytes, n, &c->bad);
-    if (e != ERR_OK) {
-        return e;
-    }
-    c->in->console_reader = c->kern;
-    c->value = console_read((uint32_t)c->a[0], bytes, n);
-    return usercopy_out(c->cpu, c->a[1], bytes, c->value, &c->bad);
 }
 
 static err_t sys_power_off(struct call *c)

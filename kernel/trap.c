@@ -227,16 +227,6 @@ static void answer_requests(struct cpu *cpu)
     }
 }
 
-static void console_ready(struct cpu *cpu)
-{
-    struct appkernel *k = cpu->instance->console_reader;
-    struct thread *t = k == NULL ? NULL : thread_find(cpu->instance, k->listener);
-
-    if (t != NULL) {
-        sched_signal(cpu, t);
-    }
-}
-
 void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
 {
     if (cpu->frame != NULL) {
@@ -256,7 +246,7 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     if (irq == ARCH_IRQ_TIMER) {
         sched_tick(cpu);
     } else if (irq == ARCH_IRQ_CONSOLE) {
-        console_ready(cpu);
+        device_input(cpu);
     }
     sched_exit(cpu);
     instance_unlock(cpu);

@@ -9,6 +9,5 @@
 
 struct cpu;
 
-// ERR_USER_FAULT with *bad where a mapping is missing or forbids the access: the call is then a page fault.
+// ERR_USER_FAULT with *bad where a mapping is missing or is of a device: the call is then a page fault.
 err_t usercopy_in(struct cpu *cpu, void *to, va_t from, size_t length, va_t *bad);
-err_t usercopy_out(struct cpu *cpu, va_t to, const void *from, size_t length, va_t *bad);

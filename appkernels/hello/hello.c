@@ -9,6 +9,7 @@
 // loading descriptors again that the supervisor had to evict (lib/appkernel does that).
 #include <appkernel.h>
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 extern const char program_begin[], program_end[];        // program.S
@@ -67,7 +68,7 @@ void hello_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
         end(f->rdi);
     }
     if (f->rax == CALL_WRITE && f->rdi == DATA && f->rsi <= ABI_PAGE && program_data[0] != 0) {
-        (void)sys_console_write(0, ak_window(program_data[0]), f->rsi, &taken);
+        (void)device_write(ak_info, DEVICE_TERMINAL, ak_window(program_data[0]), f->rsi, &taken);
     }
     f->rax = taken;                      // the program will see this in RAX
     (void)sys_resume(program_space);

@@ -9,6 +9,7 @@
 // file of the boot archive's tree; `measure` prints what the measured steps took.  Cache Kernel, 3.
 #include <base.h>
 #include <cpio.h>
+#include <device.h>
 #include <sys.h>
 
 #include "mp3d.h"
@@ -202,7 +203,7 @@ static void put(const char *text, size_t length)
 {
     for (size_t done = 0; done < length;) {
         uint64_t n = 0;
-        if (sys_console_write(0, text + done, length - done, &n) != ERR_OK) {
+        if (device_write(ak_info, DEVICE_TERMINAL, text + done, length - done, &n) != ERR_OK) {
             return;                      // this kernel was not given the console
         }
         done += n;

@@ -124,6 +124,7 @@ static void fill_info(struct app *a, pa_t free)
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
         .limits = {(uint32_t)p->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
+        .devices = app_devices(a),
     };
     memcpy(i->range, a->range, a->ranges * sizeof(a->range[0]));
     memcpy(i->args, p->line, n);

@@ -19,7 +19,7 @@ const char *srm_error_text(err_t e)
     return (unsigned)e < sizeof(text) / sizeof(text[0]) && text[e] != NULL ? text[e] : "an unknown error";
 }
 
-static void wait_a_little(void)
+void srm_wait_a_little(void)
 {
     (void)sys_wait(srm_now() + srm_system->slice / 4);
 }
@@ -46,7 +46,7 @@ static err_t map(struct app *a, va_t va, pa_t pa, uint64_t length, uint32_t acce
         }
         err_t e = sys_mapping_load_batch(a->space, entry, n, &loaded);
         if (e == ERR_AGAIN) {
-            wait_a_little();
+            srm_wait_a_little();
         } else if (e != ERR_OK) {
             return e;
         }
@@ -62,7 +62,7 @@ static uint64_t whole_units(uint64_t length)
     return (length + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
 }
 
-static err_t map_all(struct app *a)
+static err_t map_all(struct app *a, unsigned index)
 {
     err_t e = ERR_OK;
 
@@ -80,14 +80,14 @@ static err_t map_all(struct app *a)
         e = map(a, ABI_WINDOW + srm_info->archive, srm_info->archive, whole_units(srm_info->archive_length),
                 MAP_READ);
     }
-    return e;
+    return e == ERR_OK ? app_map_devices(a, index) : e;
 }
 
 static err_t load_kernel(struct app *a, unsigned index)
 {
     const struct policy_kernel *p = a->policy;
     struct kernel_desc d = {
-        .space = a->space, .flags = (a->locked ? LOAD_LOCKED : 0) | (p->console ? KERNEL_CONSOLE : 0),
+        .space = a->space, .flags = a->locked ? LOAD_LOCKED : 0,
         .trap = a->note.trap, .fault = a->note.fault, .exception = a->note.exception,
         .place = srm_window_pa(&a->place[0]), .channel = a->range[0].base + PAGE_CHANNEL * ABI_PAGE,
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
@@ -135,9 +135,9 @@ err_t app_load_thread(struct app *a, unsigned index)
         err_t e = sys_thread_load(&d, &a->thread);
         if (e != ERR_AGAIN) {
             a->ran = a->ran || e == ERR_OK;
-            return e;
+            return e == ERR_OK ? app_map_signals(a, index) : e;
         }
-        wait_a_little();
+        srm_wait_a_little();
     }
 }
 
@@ -157,11 +157,11 @@ static err_t try_load(struct app *a, unsigned index)
     app_unload(a);                       // what is left of an earlier try
     err_t e = load_space(a, index);
     if (e == ERR_OK) {
-        e = map_all(a);
+        e = map_all(a, index);
     }
     if (e == ERR_OK) {
         while ((e = load_kernel(a, index)) == ERR_AGAIN) {
-            wait_a_little();
+            srm_wait_a_little();
         }
     }
     if (e == ERR_OK) {
@@ -189,7 +189,7 @@ bool app_load(struct app *a, unsigned index)
             app_unload(a);
             return false;
         }
-        wait_a_little();
+        srm_wait_a_little();
     }
 }
 

@@ -1,16 +1,17 @@
 // log.c - lines in the system's log, and the end.
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 #include "srm.h"
 
-enum { LOG_PORT = 1, LOG_LINE = 256 };
+enum { LOG_LINE = 256 };
 
 static void write_all(const char *text, size_t length)
 {
     while (length > 0) {
         uint64_t taken = 0;
-        if (sys_console_write(LOG_PORT, text, length, &taken) != ERR_OK) {
+        if (device_write(srm_info, DEVICE_LOG, text, length, &taken) != ERR_OK) {
             return;
         }
         if (taken == 0) {                        // the port is busy: look again soon

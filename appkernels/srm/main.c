@@ -70,6 +70,7 @@ static void app_end(unsigned index, uint64_t value)
     struct app *a = &app[index];
 
     app_unload(a);
+    app_quiet_devices(index);
     app_release(a);
     a->state = APP_ENDED;
     a->value = value;

@@ -89,5 +89,14 @@ err_t app_load_thread(struct app *a, unsigned index);
 void app_unload(struct app *a);
 const char *srm_error_text(err_t e);
 
+void srm_wait_a_little(void);
+
+// device.c: which devices it has, as kernel_info.devices; their pages in its space; those for signals, which its first
+// thread gets; and silence, when it has ended.
+uint32_t app_devices(const struct app *a);
+err_t app_map_devices(struct app *a, unsigned index);
+err_t app_map_signals(struct app *a, unsigned index);
+void  app_quiet_devices(unsigned index);
+
 // report.c
 void report_death(const struct app *a);

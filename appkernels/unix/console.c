@@ -1,28 +1,26 @@
 // console.c - the machine's serial ports as the terminal, or as plain streams, of the first process.
 //
-// Input takes three steps.  (1) The service thread reads port 0 into a ring (console_poll); it takes no lock, and
-// is the only one to write the ring.  (2) The console thread, a thread of the emulator's own, empties the ring
-// under the giant: into the terminal, where ^C acts even if nobody reads, or into the buffer of the stream.
-// (3) Readers empty those.  Each step that finds no room stops, and is started again by the next one:
-// a reader wakes the console thread (`drained`), the console thread kicks the service thread (`full`).
+// Input takes three steps.  (1) The driver of the serial port puts it into the page that it shares with the emulator,
+// and signals the service thread, which wakes the console thread (console_poll).  (2) The console thread, a thread of
+// the emulator's own, reads it under the giant: into the terminal, where ^C acts even if nobody reads, or into
+// the buffer of the stream.  (3) Readers empty those.  Each step that finds no room stops, and is started again by the
+// next one: a reader wakes the console thread (`drained`), which tells the driver when it has read (device_read).
 //
 // The launcher marks what is not input: 0xFF 0xFF is a byte 0xFF, 0xFF 'E' the end of the host's input, and 0xFF 'W'
 // with four bytes the size of its window.
 //
 // Output goes to the port as fast as that takes it; who finds it busy sleeps a little.
 #include <base.h>
-#include <sys.h>
+#include <device.h>
 
 #include "tty.h"
 
-enum { RING = 4096, STREAM = 16384, PORT_TERMINAL = 0, PORT_STDERR = 2, BUSY_NS = 500000 };
+enum { CHUNK = 256, STREAM = 16384, BUSY_NS = 500000 };
 
-static struct {
-    uint32_t head;                           // a  written by the service thread
-    uint32_t tail;                           // a  written by the console thread
-    uint32_t full;                           // a  the service thread stopped for want of room
-    uint8_t  bytes[RING];
-} ring;
+static struct {                              // read from the port, and not taken yet; console thread
+    uint32_t next, count;
+    uint8_t  bytes[CHUNK];
+} input;
 
 enum escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_WINDOW };
 static enum escape escape;                   // console thread
@@ -45,31 +43,7 @@ static struct stream {                       // the host's standard input, if it
 
 void console_poll(void)
 {
-    bool some = false;
-
-    if (__atomic_load_n(&console_started, __ATOMIC_ACQUIRE) == 0) {     // pairs with fs_console_init()
-        return;
-    }
-    for (;;) {
-        uint32_t head = ring.head, used = head - __atomic_load_n(&ring.tail, __ATOMIC_SEQ_CST);
-        if (used == RING) {
-            // Say so, then look again: the console thread may have made room just before it could see that.
-            __atomic_store_n(&ring.full, 1, __ATOMIC_SEQ_CST);
-            if (head - __atomic_load_n(&ring.tail, __ATOMIC_SEQ_CST) == RING) {
-                break;
-            }
-            continue;
-        }
-        uint32_t at = head % RING, room = RING - used;
-        uint64_t n = 0;
-        if (sys_console_read(PORT_TERMINAL, ring.bytes + at, room < RING - at ? room : RING - at, &n) != ERR_OK
-            || n == 0) {
-            break;
-        }
-        __atomic_store_n(&ring.head, head + (uint32_t)n, __ATOMIC_SEQ_CST);  // pairs with input_step()
-        some = true;
-    }
-    if (some) {
+    if (__atomic_load_n(&console_started, __ATOMIC_ACQUIRE) != 0 && device_ready(ak_info)) {     // fs_console_init()
         ak_wake(&console_thread);
     }
 }
@@ -150,19 +124,29 @@ static bool port_byte(uint8_t byte)
     return true;
 }
 
-// Empty the ring as far as there is room.
+// More from the port, when all has been taken.
+static bool input_more(void)
+{
+    uint64_t n = 0;
+
+    if (input.next == input.count) {
+        (void)device_read(ak_info, input.bytes, CHUNK, &n);
+        input.next = 0;
+        input.count = (uint32_t)n;
+    }
+    return input.next != input.count;
+}
+
+// Take input as far as there is room.
 static void input_step(void)
 {
-    uint32_t tail = ring.tail, head = __atomic_load_n(&ring.head, __ATOMIC_SEQ_CST);
+    bool some = false;
 
-    while (tail != head && port_byte(ring.bytes[tail % RING])) {
-        tail++;
+    while (input_more() && port_byte(input.bytes[input.next])) {
+        input.next++;
+        some = true;
     }
-    if (tail != ring.tail) {
-        __atomic_store_n(&ring.tail, tail, __ATOMIC_SEQ_CST);
-        if (__atomic_exchange_n(&ring.full, 0, __ATOMIC_SEQ_CST) != 0) {
-            ak_service_kick();
-        }
+    if (some) {
         ux_wake(&stream.wait);
     }
 }
@@ -182,12 +166,12 @@ static void console_main(void *arg)
 
 // ---- the terminal -----------------------------------------------------------------------------------------
 
-static size_t port_put(unsigned port, const uint8_t *bytes, size_t n)
+static size_t port_put(enum device port, const uint8_t *bytes, size_t n)
 {
     uint64_t taken = 0;
     size_t done = 0;
 
-    while (done < n && sys_console_write(port, bytes + done, n - done, &taken) == ERR_OK && taken > 0) {
+    while (done < n && device_write(ak_info, port, bytes + done, n - done, &taken) == ERR_OK && taken > 0) {
         done += taken;
     }
     return done;
@@ -196,13 +180,13 @@ static size_t port_put(unsigned port, const uint8_t *bytes, size_t n)
 static size_t terminal_put(struct tty *y, const uint8_t *bytes, size_t n)
 {
     (void)y;
-    return port_put(PORT_TERMINAL, bytes, n);
+    return port_put(DEVICE_TERMINAL, bytes, n);
 }
 
 static void terminal_drained(struct tty *y)
 {
     (void)y;
-    if (__atomic_load_n(&ring.tail, __ATOMIC_RELAXED) != __atomic_load_n(&ring.head, __ATOMIC_RELAXED)) {
+    if (input.next != input.count || device_ready(ak_info)) {
         ak_wake(&console_thread);
     }
 }
@@ -343,7 +327,7 @@ static struct file *standard_file(unsigned fd, struct file *of_terminal)
     if (i == NULL) {
         return NULL;
     }
-    i->rdev = fd == 2 ? PORT_STDERR : PORT_TERMINAL;
+    i->rdev = fd == 2 ? DEVICE_ERRORS : DEVICE_TERMINAL;
     struct file *f = file_create(i, &stream_ops, fd == 0 ? O_RDONLY : O_WRONLY, (void *)(uintptr_t)i->rdev);
     inode_put(i);
     return f;

@@ -4,6 +4,8 @@
 // machine off when done.
 #include "bench.h"
 
+#include <device.h>
+
 uint64_t bench_sample[SAMPLES];
 
 uint64_t bench_median(unsigned n)
@@ -23,7 +25,7 @@ static void print(const char *text, size_t length)
 {
     for (size_t done = 0; done < length;) {
         uint64_t taken = 0;
-        if (sys_console_write(0, text + done, length - done, &taken) != ERR_OK) {
+        if (device_write(ak_info, DEVICE_TERMINAL, text + done, length - done, &taken) != ERR_OK) {
             return;
         }
         done += taken;

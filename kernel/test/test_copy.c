@@ -182,25 +182,11 @@ static void test_crowded_and_again(void **state)
     host_shutdown();
 }
 
-// A call that writes to the page makes the copy too.
-static void test_call_writes(void **state)
-{
-    (void)state;
-    boot(1);
-    oid_t own = host_instance()->info->space;
-    assert_int_equal(call(0, SYS_mapping_load, own, AT, copy, MAP_WRITE | MAP_COPY, source), ERR_OK);
-    assert_int_equal(call(0, SYS_console_read, 0, AT + 16, 0, 0, 0), ERR_OK);           // no byte: no write
-    assert_int_equal(byte_at(copy), 'c');
-    assert_int_equal(call(0, SYS_console_read, 0, AT + 16, 8, 0, 0), ERR_OK);
-    assert_int_equal(byte_at(copy), 's');
-    host_shutdown();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write), cmocka_unit_test(test_ends), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_call_writes), cmocka_unit_test(test_crowded_and_again),
+        cmocka_unit_test(test_crowded_and_again),
     };
     return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
 }

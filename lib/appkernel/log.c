@@ -2,9 +2,10 @@
 #include "appkernel_impl.h"
 
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
-enum { LOG_PORT = 1, LOG_LINE = 256, LOG_TRIES = 1000, PANIC_STATUS = 125 };
+enum { LOG_LINE = 256, LOG_TRIES = 1000, PANIC_STATUS = 125 };
 
 // Begins every line.  A kernel may define its own.
 __attribute__((weak)) const char ak_name[] = "appkernel";
@@ -13,7 +14,7 @@ static void write_all(const char *text, size_t length)
 {
     for (unsigned tries = 0; length > 0 && tries < LOG_TRIES; tries++) {
         uint64_t taken = 0;
-        if (sys_console_write(LOG_PORT, text, length, &taken) != ERR_OK) {
+        if (device_write(ak_info, DEVICE_LOG, text, length, &taken) != ERR_OK) {
             return;
         }
         text += taken;

@@ -1,10 +1,11 @@
 // console.c - the three standard streams.
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 #include "quoin_c.h"
 
-enum { PORT_CONSOLE = 0, PORT_LOG = 1, TIOCGWINSZ = 0x5413, MOST_VECTORS = 1024 };
+enum { TIOCGWINSZ = 0x5413, MOST_VECTORS = 1024 };
 
 struct vector {
     void  *base;
@@ -25,8 +26,8 @@ long c_write(long fd, const void *buffer, size_t length)
     }
     while (done < length) {
         uint64_t taken = 0;
-        err_t e = sys_console_write(fd == 1 ? PORT_CONSOLE : PORT_LOG, (const char *)buffer + done,
-                                    length - done, &taken);
+        err_t e = device_write(ak_info, fd == 1 ? DEVICE_TERMINAL : DEVICE_LOG, (const char *)buffer + done,
+                               length - done, &taken);
         if (e != ERR_OK) {
             return done > 0 ? (long)done : -C_EIO;       // this kernel was not given the console
         }
@@ -47,11 +48,11 @@ long c_read(long fd, void *buffer, size_t length)
         return -C_EBADF;
     }
     while (length > 0 && given == 0) {
-        if (sys_console_read(PORT_CONSOLE, buffer, length, &given) != ERR_OK) {
+        if (device_read(ak_info, buffer, length, &given) != ERR_OK) {
             return -C_EIO;
         }
         if (given == 0) {
-            wait_a_little();
+            (void)sys_wait(0);                           // the first thread, and the only one: input wakes it
         }
     }
     return (long)given;

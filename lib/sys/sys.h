@@ -195,14 +195,3 @@ static inline err_t sys_listen(oid_t thread)
     uint64_t none;
     return sys_enter(SYS_listen, thread, 0, 0, &none);
 }
-
-// ---- serial ports -----------------------------------------------------------------------------------------
-
-static inline err_t sys_console_write(uint32_t port, const void *buffer, size_t length, uint64_t *taken)
-{
-    return sys_enter(SYS_console_write, port, (uintptr_t)buffer, length, taken);
-}
-static inline err_t sys_console_read(uint32_t port, void *buffer, size_t length, uint64_t *given)
-{
-    return sys_enter(SYS_console_read, port, (uintptr_t)buffer, length, given);
-}

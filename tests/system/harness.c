@@ -25,7 +25,7 @@ static void print(const char *text, size_t length)
     }
     while (length > 0) {
         uint64_t taken = 0;
-        if (sys_console_write(0, text, length, &taken) != ERR_OK) {
+        if (device_write(info, DEVICE_TERMINAL, text, length, &taken) != ERR_OK) {
             break;
         }
         text += taken;

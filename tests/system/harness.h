@@ -6,6 +6,7 @@
 // FAULTED.
 #pragma once
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 #include <abi/frame.h>

@@ -27,6 +27,7 @@ struct system_info {                     // I
     uint64_t wall_ns;                    // nanoseconds since 1970 when the clock read 0
     uint64_t slice;                      // time slice, in ticks
     pa_t     system;                     // physical address of the system pages
+    pa_t     devices;                    // the device unit, see device.h
     pa_t     archive;
     uint64_t archive_length;
     oid_t    kernel, space, thread;      // of the first kernel
@@ -93,5 +94,7 @@ struct kernel_info {
     pa_t     frame_states;               // its frame-state table: a byte for each frame from first_frame on
     uint64_t first_frame, frame_count;
     struct kernel_limits_info { uint32_t max_priority, locked_spaces, locked_threads, locked_mappings; } limits;
+    uint32_t devices;                    // a bit for each enum device that is mapped for it, see device.h
+    uint32_t reserved;
     char     args[512];                  // its line of the policy file, after the name
 };

@@ -51,11 +51,9 @@ struct kernel_limits {
     uint32_t locked_mappings;
 };
 
-enum { KERNEL_CONSOLE = 256 };           // kernel_desc.flags: may use the serial ports
-
 struct kernel_desc {
     oid_t    space;                      // its own space: loaded, and owned by the first kernel
-    uint32_t flags;                      // LOAD_LOCKED, KERNEL_CONSOLE
+    uint32_t flags;                      // LOAD_LOCKED
     uint32_t reserved;
     va_t     trap, fault, exception;     // entry points of its handlers
     pa_t     place;                      // struct place

@@ -104,16 +104,29 @@ void arch_ipi(cpu_t target)
 
 bool arch_console_put(uint32_t port, uint8_t byte)
 {
-    if (port == 1 && getenv("HOST_LOG") != NULL) {
-        fputc(byte, stderr);
+    if (port == 1) {
+        if (getenv("HOST_LOG") != NULL) {
+            fputc(byte, stderr);
+        }
+        return true;
+    }
+    if (host.output_room == 1) {
+        return false;
+    }
+    host.output_room -= host.output_room != 0;
+    if (host.output_length < sizeof(host.output) - 1) {
+        host.output[host.output_length++] = (char)byte;
     }
     return true;
 }
 
 int arch_console_get(uint32_t port)
 {
-    (void)port;
-    return -1;
+    if (port != 0 || host.input_length == 0) {
+        return -1;
+    }
+    host.input_length--;
+    return *host.input++;
 }
 
 uint64_t arch_wall_base_ns(void)
@@ -355,6 +368,14 @@ void host_deliver(uint32_t n)
         kernel_interrupt(cpu, ARCH_IRQ_TIMER);
         leave(cpu);
     }
+}
+
+void host_interrupt(uint32_t n, enum arch_irq irq)
+{
+    struct cpu *cpu = host_enter(n);
+
+    kernel_interrupt(cpu, irq);
+    leave(cpu);
 }
 
 void host_deliver_all(void)

@@ -34,6 +34,10 @@ struct host {
     uint64_t memory;
     bool     off;                               // arch_power_off was called
     bool     bad_state;                         // arch_state_load refuses
+    const uint8_t *input;                       // what comes next on the terminal
+    uint32_t input_length;
+    char     output[256];                       // what has been put to ports other than the log's
+    uint32_t output_length, output_room;        // room n: the ports take n - 1 bytes more; 0: all
     struct host_cpu cpu[ABI_MAX_CPUS];
 };
 
@@ -57,6 +61,7 @@ bool host_touch(uint32_t n, va_t va, uint32_t access, pa_t *pa);
 void host_deliver(uint32_t n);
 void host_deliver_all(void);
 void host_advance(uint64_t ticks);
+void host_interrupt(uint32_t n, enum arch_irq irq);
 // A pointer to physical memory.
 void *host_at(pa_t pa);
 

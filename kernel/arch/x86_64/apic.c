@@ -23,7 +23,7 @@ static uint32_t apic_read(enum apic_register r)
     if (machine.apic_wide) {
         return (uint32_t)msr_read(MSR_X2APIC + r / 16);
     }
-    return *(volatile uint32_t *)device_at(DEVICE_APIC, r);
+    return *(volatile uint32_t *)chip_at(CHIP_APIC, r);
 }
 
 static void apic_write(enum apic_register r, uint32_t value)
@@ -31,7 +31,7 @@ static void apic_write(enum apic_register r, uint32_t value)
     if (machine.apic_wide) {
         msr_write(MSR_X2APIC + r / 16, value);
     } else {
-        *(volatile uint32_t *)device_at(DEVICE_APIC, r) = value;
+        *(volatile uint32_t *)chip_at(CHIP_APIC, r) = value;
     }
 }
 
@@ -128,7 +128,7 @@ enum { PIC_A = 0x20, PIC_B = 0xa0 };
 
 static volatile uint32_t *ioapic_page(uint32_t n)
 {
-    return device_at((enum device)(DEVICE_IOAPIC + n), machine.acpi.ioapic[n].base & (ABI_PAGE - 1));
+    return chip_at((enum chip)(CHIP_IOAPIC + n), machine.acpi.ioapic[n].base & (ABI_PAGE - 1));
 }
 
 static uint32_t ioapic_read(uint32_t n, uint32_t r)

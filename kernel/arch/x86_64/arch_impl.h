@@ -15,11 +15,11 @@
 // Data that is written during boot only; its pages become read-only.
 #define ONCE __attribute__((section(".once")))
 
-enum device {                                  // pages at DEVICE_BASE
-    DEVICE_APIC,
-    DEVICE_HPET,
-    DEVICE_IOAPIC,                             // and those that follow
-    DEVICES = DEVICE_IOAPIC + ACPI_IOAPICS,
+enum chip {                                  // pages at CHIP_BASE
+    CHIP_APIC,
+    CHIP_HPET,
+    CHIP_IOAPIC,                             // and those that follow
+    CHIPS = CHIP_IOAPIC + ACPI_IOAPICS,
 };
 
 struct machine {                               // I
@@ -61,9 +61,9 @@ static inline va_t area_of(uint32_t number)
 {
     return AREA_BASE + (va_t)number * AREA_SIZE;
 }
-static inline volatile void *device_at(enum device d, uint32_t offset)
+static inline volatile void *chip_at(enum chip d, uint32_t offset)
 {
-    return (volatile void *)(DEVICE_BASE + (va_t)d * ABI_PAGE + offset);
+    return (volatile void *)(CHIP_BASE + (va_t)d * ABI_PAGE + offset);
 }
 
 // boot.S, entry.S

@@ -21,7 +21,7 @@ enum { HPET_CAPABILITIES = 0, HPET_PERIOD = 4, HPET_CONFIGURATION = 0x10, HPET_C
 
 static volatile uint32_t *hpet_at(uint32_t offset)
 {
-    return device_at(DEVICE_HPET, (uint32_t)(machine.acpi.hpet & (ABI_PAGE - 1)) + offset);
+    return chip_at(CHIP_HPET, (uint32_t)(machine.acpi.hpet & (ABI_PAGE - 1)) + offset);
 }
 
 static uint64_t hpet_read(void)

@@ -11,7 +11,7 @@
 
 #define MAP_BASE           0xffff800000000000
 #define IMAGE_BASE         0xffffffff80000000
-#define DEVICE_BASE        0xffffffffc0000000
+#define CHIP_BASE        0xffffffffc0000000
 #define AREA_BASE          0xffffffffd0000000
 
 // A processor's area.  Pages that are not named are not mapped: there is one below each stack.

@@ -73,10 +73,10 @@ static void map_image(const char *from, const char *to, pte_t bits)
     }
 }
 
-static void map_device(enum device d, pa_t pa)
+static void map_chip(enum chip d, pa_t pa)
 {
     if (pa != 0) {
-        map((va_t)device_at(d, 0), pa & ~(pa_t)(ABI_PAGE - 1), LEVEL_PAGE, MAP_ACCESS | PTE_UNCACHED);
+        map((va_t)chip_at(d, 0), pa & ~(pa_t)(ABI_PAGE - 1), LEVEL_PAGE, MAP_ACCESS | PTE_UNCACHED);
     }
 }
 
@@ -133,10 +133,10 @@ void paging_make(void)
     map_image(image_start, image_rodata, 0);
     map_image(image_rodata, image_once, PTE_NO_EXECUTE);
     map_image(image_once, image_end, PTE_WRITE | PTE_NO_EXECUTE);
-    map_device(DEVICE_APIC, machine.acpi.apic);
-    map_device(DEVICE_HPET, machine.acpi.hpet);
+    map_chip(CHIP_APIC, machine.acpi.apic);
+    map_chip(CHIP_HPET, machine.acpi.hpet);
     for (uint32_t i = 0; i < machine.acpi.ioapics; i++) {
-        map_device((enum device)(DEVICE_IOAPIC + i), machine.acpi.ioapic[i].base);
+        map_chip((enum chip)(CHIP_IOAPIC + i), machine.acpi.ioapic[i].base);
     }
     for (uint32_t i = 0; i < info->usable_ranges; i++) {
         map_memory(info->usable[i].base, info->usable[i].base + info->usable[i].length);

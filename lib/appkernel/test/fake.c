@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "device.h"
 #include "sys.h"
 
 char fake_log[4096], fake_failure[512];
@@ -345,11 +346,12 @@ err_t sys_mapping_load_and_resume(oid_t space, va_t va, pa_t pa, uint64_t flags)
     return sys_resume(space);
 }
 
-err_t sys_console_write(uint32_t port, const void *buffer, size_t length, uint64_t *taken)
+err_t device_write(const struct kernel_info *info, enum device port, const void *buffer, size_t length, uint64_t *taken)
 {
+    (void)info;
     enter();
     size_t have = strlen(fake_log), n = 1 + fake_draw((uint32_t)length);
-    FAKE_CHECK(port == 1 && have + n < sizeof(fake_log));
+    FAKE_CHECK(port == DEVICE_LOG && have + n < sizeof(fake_log));
     memcpy(fake_log + have, buffer, n);
     *taken = n;
     return ERR_OK;

@@ -13,4 +13,3 @@ err_t sys_resume(oid_t space);
 err_t sys_signal(oid_t thread);
 err_t sys_wait(uint64_t deadline);
 err_t sys_listen(oid_t thread);
-err_t sys_console_write(uint32_t port, const void *buffer, size_t length, uint64_t *taken);

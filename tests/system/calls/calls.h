@@ -13,7 +13,7 @@ void test_messages(void);
 void test_handlers(void);
 void test_hostile(void);
 void test_locks(void);
-void test_console(void);
+void test_devices(void);
 
 // A 2-MiB unit of the machine's memory that this kernel has no right to.
 pa_t foreign_memory(void);

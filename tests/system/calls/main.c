@@ -80,6 +80,6 @@ unsigned test_main(void)
     run("handlers", test_handlers);
     run("hostile states", test_hostile);
     run("locks", test_locks);
-    run("console", test_console);
+    run("devices", test_devices);
     return failures();
 }

@@ -21,8 +21,8 @@ static void bad_numbers(const struct thread_desc *good)
 
     d = *good, d.flags = 4;
     expect(d, ERR_INVAL, "thread_load: a flag that is none");
-    d = *good, d.flags = KERNEL_CONSOLE;
-    expect(d, ERR_INVAL, "thread_load: a flag of kernels");
+    d = *good, d.flags = 256;
+    expect(d, ERR_INVAL, "thread_load: another flag that is none");
     d = *good, d.priority = ABI_PRIORITIES;
     expect(d, ERR_INVAL, "thread_load: a priority that is none");
     d = *good, d.priority = info->limits.max_priority + 1;

@@ -158,14 +158,18 @@ static err_t do_own(struct worker *w)
     }
 }
 
-static err_t do_console(struct worker *w)
+// Random messages to the devices; nothing random is to be printed, and the input is the harness's.
+static err_t do_device(struct worker *w)
 {
-    uint64_t n, buffer = one_in(&w->random, 2) ? next(&w->random) : ABI_WINDOW + page[0];
+    struct random *r = &w->random;
+    struct port_message *m = (struct port_message *)DEVICE_PLACE(PLACE_SEND + DEVICE_ERRORS) + below(r, PORT_MESSAGES);
+    uint64_t n;
 
-    // Port 3 and above: nothing random is to be printed.
-    (void)n;
-    return raw(one_in(&w->random, 2) ? SYS_console_write : SYS_console_read, 3 + below(&w->random, 9), buffer,
-               next(&w->random), 0);
+    if (one_in(r, 2)) {
+        return device_alarm(info, one_in(r, 4) ? next(r) : now() + below(r, 1 << 20), one_in(r, 2) ? 0 : next(r));
+    }
+    m->length = one_in(r, 2) ? 0 : PORT_BYTES + 1 + (uint32_t)below(r, ~0u - PORT_BYTES);
+    return sys_signal_at((va_t)m + (one_in(r, 4) ? below(r, sizeof(*m)) : 0), &n);
 }
 
 // Any number with any arguments, but for the calls that would end the test.
@@ -176,7 +180,6 @@ static err_t do_anything(struct worker *w)
 
     switch (number) {
     case SYS_thread_unload: case SYS_mapping_unload: case SYS_mapping_protect: case SYS_wait: case SYS_listen:
-    case SYS_console_write: case SYS_console_read:
         return ERR_OK;
     default:
         return raw(number, next(r) >> below(r, 64), next(r) >> below(r, 64), next(r) >> below(r, 64),
@@ -207,7 +210,7 @@ static err_t one_call(struct worker *w, unsigned which)
     case 11: return sys_yield();
     case 12: return one_in(r, 4) ? sys_wait(now() + below(r, milliseconds(1))) : ERR_OK;
     case 13: return do_own(w);
-    case 14: return do_console(w);
+    case 14: return do_device(w);
     case 15: return sys_resume(any_space(r));
     case 16: return sys_mapping_load_and_resume(any_space(r), any_address(r), any_frame(r), any_flags(r));
     default: return do_anything(w);
