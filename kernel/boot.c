@@ -3,6 +3,7 @@
 
 #include "arch.h"
 #include "assert.h"
+#include "atomic.h"
 #include "base.h"
 #include "bootmem.h"
 #include "instance.h"
@@ -82,9 +83,12 @@ void kernel_boot(const struct boot_info *info)
     instance_unlock(cpu);
 }
 
+// Whoever poked this processor before it ran asked for what comes here anyway; a request that stayed set would keep
+// others from interrupting it.
 void kernel_cpu_start(struct cpu *cpu)
 {
     instance_lock(cpu);
+    (void)fetch_and_acq_rel(&cpu->request, (uint32_t)~CPU_RESCHEDULE);
     cpu->resched = true;
     sched_exit(cpu);
     instance_unlock(cpu);

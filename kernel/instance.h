@@ -8,6 +8,8 @@
 #include <abi/object.h>
 
 #include "appkernel.h"
+#include "assert.h"
+#include "atomic.h"
 #include "cpu.h"
 #include "device.h"
 #include "handle.h"
@@ -92,3 +94,22 @@ static inline struct thread *thread_at(struct instance *in, uint32_t slot)
 }
 
 struct cpu *instance_cpu(unsigned number);
+
+static inline void instance_lock(struct cpu *cpu)
+{
+    struct lock *l = &cpu->instance->lock;
+
+    assert(!cpu->locked);
+    if (__builtin_expect(exchange_acq_rel(&l->held, 1) != 0, 0)) {      // pairs with the store in instance_unlock()
+        lock_wait(l, cpu);
+    }
+    cpu->locked = true;
+}
+static inline void instance_unlock(struct cpu *cpu)
+{
+    struct lock *l = &cpu->instance->lock;
+
+    assert(cpu->locked);
+    cpu->locked = false;
+    store_release(&l->held, 0);     // pairs with the exchange in instance_lock()
+}

@@ -14,5 +14,5 @@ struct lock {
     uint32_t held;      // a  1: taken
 };
 
-void instance_lock(struct cpu *cpu);
-void instance_unlock(struct cpu *cpu);
+// It is held by somebody: wait, then take it.  The two functions for everybody are in instance.h.
+void lock_wait(struct lock *l, struct cpu *cpu);

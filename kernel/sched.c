@@ -6,30 +6,9 @@
 #include "atomic.h"
 #include "cache.h"
 #include "instance.h"
+#include "place.h"
 #include "share.h"
 #include "signal.h"
-
-static bool may_run(const struct thread *t, cpu_t number)
-{
-    return t->affinity >> number & 1;
-}
-
-static int running_level(const struct cpu *c)
-{
-    return c->thread == NULL ? -1 : (int)c->thread->level;
-}
-
-// What the level of t would be on processor c.
-static uint32_t level_on(const struct cpu *c, const struct thread *t)
-{
-    return t->kern->share[c->number].base + t->priority;
-}
-
-// How far t would be above what runs on c: it runs at once if this is positive.
-static int lead_on(const struct cpu *c, const struct thread *t)
-{
-    return (int)level_on(c, t) - running_level(c);
-}
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
 {
@@ -39,38 +18,6 @@ void sched_poke(struct cpu *cpu, struct cpu *other)
         cpu->stats->ipis++;
         arch_ipi(other->number);
     }
-}
-
-// Where a thread that has become ready should wait: where it ran last if it would run at once, else the processor where
-// it is the furthest above what runs, else where it ran last.
-static struct cpu *place_for(struct cpu *cpu, struct thread *t)
-{
-    struct instance *in = cpu->instance;
-    struct cpu *home = &in->cpu[t->cpu], *best = NULL;
-    int home_lead, best_lead = 0;
-
-    if (in->cpus == 1) {
-        return home;
-    }
-    home_lead = lead_on(home, t);
-    if (may_run(t, t->cpu) && home_lead > 0 && home->ready_count == 0) {
-        return home;
-    }
-    for (uint32_t i = 0; i < in->cpus; i++) {
-        struct cpu *c = &in->cpu[i];
-        if (!may_run(t, i)) {
-            continue;
-        }
-        int lead = lead_on(c, t);
-        if (best == NULL || lead > best_lead || (lead == best_lead && c->ready_count < best->ready_count)) {
-            best = c;
-            best_lead = lead;
-        }
-    }
-    if (best_lead <= 0 && home_lead == best_lead && may_run(t, t->cpu) && home->ready_count <= best->ready_count) {
-        return home;
-    }
-    return best;
 }
 
 void sched_place(struct thread *t, cpu_t n)
@@ -105,6 +52,44 @@ static void dequeue(struct cpu *c, struct thread *t)
     }
 }
 
+// A slice in ticks; with a seed (`jitter`) a random one of the same mean, to try many interleavings.
+static uint64_t slice_length(struct cpu *cpu)
+{
+    const struct instance *in = cpu->instance;
+
+    if (in->jitter == 0) {
+        return in->slice;
+    }
+    cpu->random = cpu->random * 6364136223846793005ull + (in->jitter << 8 | cpu->number << 1 | 1);
+    return 1 + (cpu->random >> 33) % (2 * in->slice);
+}
+
+// The timer interrupts at `when` (0: never) at the latest.  Early costs less than arming it again at every switch.
+static void timer_by(struct cpu *cpu, uint64_t when)
+{
+    if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {
+        cpu->timer = when;
+        arch_timer_arm(cpu, when);
+    }
+}
+
+// t runs here, and somebody waits for the end of its slice.
+static void slice_begin(struct cpu *cpu, const struct thread *t, uint64_t now)
+{
+    cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
+    timer_by(cpu, cpu->slice_end);
+}
+
+static uint64_t first_deadline(const struct cpu *cpu)
+{
+    return list_empty(&cpu->waiting) ? 0 : list_entry(cpu->waiting.next, struct thread, timer)->deadline;
+}
+
+static bool others_have_time(const struct cpu *cpu)
+{
+    return (cpu->instance->spare & ~(1ull << cpu->number)) != 0;
+}
+
 void sched_ready(struct cpu *cpu, struct thread *t)
 {
     struct cpu *c = place_for(cpu, t);
@@ -112,46 +97,11 @@ void sched_ready(struct cpu *cpu, struct thread *t)
     sched_place(t, c->number);
     enqueue(c, t, false);
     // A processor that runs less must choose again; one that runs an equal must start a slice.
-    if (running_level(c) <= (int)t->level) {
+    int above = (int)t->level - running_level(c);
+    if (above > 0 || (above == 0 && (c != cpu || others_have_time(cpu)))) {
         sched_poke(cpu, c);
-    }
-}
-
-// The first thread of a list that may run on c and would have a level there above `above`.
-static struct thread *first_above(struct list *l, const struct cpu *c, int above)
-{
-    for (struct list *n = l->next; n != l; n = n->next) {
-        struct thread *t = list_entry(n, struct thread, queue);
-        if (may_run(t, c->number) && (int)level_on(c, t) > above) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
-// Is there a thread on cpu's ready lists for c, which idles, or runs what only idle time is for?
-static bool has_for(struct cpu *cpu, const struct cpu *c)
-{
-    int above = c->thread == NULL ? -1 : SHARE_WITHIN - 1;
-
-    for (uint64_t mask = cpu->ready_mask; mask != 0; mask &= mask - 1) {
-        if (first_above(&cpu->ready[__builtin_ctzll(mask)], c, above) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not know yet.
-static void offer(struct cpu *cpu)
-{
-    struct instance *in = cpu->instance;
-
-    for (uint64_t mask = in->spare & ~(1ull << cpu->number); mask != 0; mask &= mask - 1) {
-        struct cpu *c = &in->cpu[__builtin_ctzll(mask)];
-        if (!(load_relaxed(&c->request) & CPU_RESCHEDULE) && has_for(cpu, c)) {
-            sched_poke(cpu, c);
-        }
+    } else if (above == 0 && cpu->slice_end == 0) {
+        slice_begin(cpu, cpu->thread, arch_now());
     }
 }
 
@@ -172,19 +122,26 @@ void sched_remove(struct cpu *cpu, struct thread *t)
     timer_cancel(t);
 }
 
-void sched_leave(struct cpu *cpu)
+// The running thread stops running; its state goes to its state page.
+static inline __attribute__((always_inline)) uint64_t stop(struct cpu *cpu, struct thread *t)
 {
-    struct thread *t = cpu->thread;
-
     arch_state_save(cpu, t->state);
     uint64_t now = arch_now();
     t->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
     cpu->slice_end = 0;
+    share_charge(cpu, t, now);
+    return now;
+}
+
+void sched_leave(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+
+    (void)stop(cpu, t);
     cpu->thread = NULL;
     cpu->frame = NULL;
     cpu->resched = true;
     t->status = THREAD_WAITING; // on no list; the caller says what comes next
-    share_charge(cpu, t, now);
 }
 
 // Deadlines of one processor, soonest first.
@@ -238,6 +195,94 @@ void sched_yield(struct cpu *cpu)
     sched_leave(cpu);
     t->slice = 0;
     enqueue(cpu, t, false);
+}
+
+static pa_t root_of(const struct thread *t)
+{
+    return t->depth > 0 ? t->kern->root : t->space->root;
+}
+
+static __attribute__((noinline)) void refuse(struct cpu *cpu, struct thread *t)
+{
+    cpu->thread = NULL;
+    cpu->frame = NULL;
+    cpu->resched = true;
+    t->status = THREAD_WAITING;
+    thread_doom(cpu, t, REASON_BAD_STATE, 0);
+    cache_step(cpu, &t->o);
+}
+
+// Let t run here, unless its state cannot be loaded: then it is on its way to its owner, and nobody runs.
+static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct thread *t, uint64_t now)
+{
+    pa_t root = root_of(t);
+
+    cpu->thread = t;
+    cpu->frame = &t->state->frame[t->depth];
+    cpu->since = now;
+    t->status = THREAD_RUNNING;
+    if (__builtin_expect(!arch_state_load(cpu, t->state), 0)) {
+        refuse(cpu, t);
+        return;
+    }
+    if (cpu->root != root) {
+        arch_space_switch(cpu, root);
+    }
+    cpu->stats->switches++;
+}
+
+// ---- straight to another thread -----------------------------------------------------------------------------
+
+// Does it only take this processor's own lists to see who is next?
+static inline __attribute__((always_inline)) bool is_simple(const struct cpu *cpu)
+{
+    const struct instance *in = cpu->instance;
+
+    return cpu->limits == 0 && list_empty(&in->unloading) && (cpu->ready_count == 0 || !others_have_time(cpu));
+}
+
+bool sched_yield_quick(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+    struct list *ready = &cpu->ready[t->level];
+
+    if (cpu->ready_mask >> t->level != 1 || cpu->resched || !is_simple(cpu)) {
+        return false;
+    }
+    struct thread *next = list_entry(ready->next, struct thread, queue);
+    if (signal_due(next)) {
+        return false;
+    }
+    cpu->frame->rax = ERR_OK;
+    uint64_t now = stop(cpu, t);
+    t->slice = 0;
+    t->status = THREAD_READY;
+    list_remove(&next->queue);
+    list_append(ready, &t->queue);
+    slice_begin(cpu, next, now);
+    enter(cpu, next, now);
+    return true;
+}
+
+bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
+{
+    struct thread *t = cpu->thread;
+
+    if (next->status != THREAD_WAITING || next->o.state != OBJECT_LOADED || next->timed || next->cpu != cpu->number ||
+        t->signalled || signal_waits(t) || cpu->resched || !is_simple(cpu) ||
+        cpu->ready_mask >> level_on(cpu, next) != 0) {
+        return false;
+    }
+    cpu->frame->rax = ERR_OK;
+    cpu->frame->rdx = 0;
+    t->deadline = 0;
+    t->status = THREAD_WAITING;
+    uint64_t now = stop(cpu, t);
+    next->state->frame[next->depth].rdx = va;
+    next->slice = 0;
+    sched_place(next, cpu->number);
+    enter(cpu, next, now);
+    return true;
 }
 
 void sched_regroup(struct cpu *c, struct appkernel *k)
@@ -303,32 +348,6 @@ void sched_tick(struct cpu *cpu)
     cpu->resched = true;
 }
 
-static int highest(uint64_t mask)
-{
-    return mask == 0 ? -1 : 63 ^ __builtin_clzll(mask);
-}
-
-// The ready thread of another processor's that may run here and would be on the highest level above `above`.
-static __attribute__((noinline)) struct thread *steal(struct cpu *cpu, int above)
-{
-    struct instance *in = cpu->instance;
-    struct thread *best = NULL;
-
-    for (uint32_t i = 1; i < in->cpus; i++) {
-        struct cpu *other = &in->cpu[(cpu->number + i) % in->cpus];
-        for (uint64_t mask = other->ready_mask; mask != 0;) {
-            int level = highest(mask);
-            mask &= ~(1ull << level);
-            struct thread *t = first_above(&other->ready[level], cpu, above);
-            if (t != NULL) {
-                best = t;
-                above = (int)level_on(cpu, t);
-            }
-        }
-    }
-    return best;
-}
-
 // The ready thread that should run here, if it is on a level above `above`.  Others' lists: if it is over its share.
 static inline struct thread *choose(struct cpu *cpu, int above)
 {
@@ -337,49 +356,10 @@ static inline struct thread *choose(struct cpu *cpu, int above)
 
     above = own > above ? own : above;
     if (above < SHARE_WITHIN) {
-        struct thread *other = steal(cpu, above < 0 ? -1 : SHARE_WITHIN - 1);
+        struct thread *other = place_steal(cpu, above < 0 ? -1 : SHARE_WITHIN - 1);
         t = other != NULL ? other : t;
     }
     return t;
-}
-
-static pa_t root_of(const struct thread *t)
-{
-    return t->depth > 0 ? t->kern->root : t->space->root;
-}
-
-// Let t run here.  False if its state cannot be loaded: then it is on its way to its owner.
-static bool enter(struct cpu *cpu, struct thread *t, uint64_t now)
-{
-    cpu->thread = t;
-    cpu->frame = &t->state->frame[t->depth];
-    cpu->since = now;
-    t->status = THREAD_RUNNING;
-    if (!arch_state_load(cpu, t->state)) {
-        cpu->thread = NULL;
-        cpu->frame = NULL;
-        t->status = THREAD_WAITING;
-        thread_doom(cpu, t, REASON_BAD_STATE, 0);
-        cache_step(cpu, &t->o);
-        return false;
-    }
-    if (cpu->root != root_of(t)) {
-        arch_space_switch(cpu, root_of(t));
-    }
-    cpu->stats->switches++;
-    return true;
-}
-
-// A slice in ticks; with a seed (`jitter`) a random one of the same mean, to try many interleavings.
-static uint64_t slice_length(struct cpu *cpu)
-{
-    const struct instance *in = cpu->instance;
-
-    if (in->jitter == 0) {
-        return in->slice;
-    }
-    cpu->random = cpu->random * 6364136223846793005ull + (in->jitter << 8 | cpu->number << 1 | 1);
-    return 1 + (cpu->random >> 33) % (2 * in->slice);
 }
 
 // Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline, next change of
@@ -387,11 +367,8 @@ static uint64_t slice_length(struct cpu *cpu)
 static void arm(struct cpu *cpu, uint64_t now)
 {
     struct thread *t = cpu->thread;
-    uint64_t when = 0;
+    uint64_t when = first_deadline(cpu);
 
-    if (!list_empty(&cpu->waiting)) {
-        when = list_entry(cpu->waiting.next, struct thread, timer)->deadline;
-    }
     if (t != NULL && (cpu->ready_mask >> t->level & 1)) {
         if (cpu->slice_end == 0) {
             cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
@@ -414,11 +391,7 @@ static void arm(struct cpu *cpu, uint64_t now)
     if (cpu->instance->devices.soonest != 0) {
         when = device_deadline(cpu, when);
     }
-    // An early interrupt costs less than arming again at every switch.
-    if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {
-        cpu->timer = when;
-        arch_timer_arm(cpu, when);
-    }
+    timer_by(cpu, when);
 }
 
 static void preempt_if_lower(struct cpu *cpu, uint64_t now)
@@ -462,8 +435,31 @@ static void note_spare(struct cpu *cpu)
     }
 }
 
+// Nobody runs here, and the first in line is here: the usual case.
+static void choose_quickly(struct cpu *cpu)
+{
+    struct list *ready = &cpu->ready[highest(cpu->ready_mask)];
+    struct thread *t = list_entry(ready->next, struct thread, queue);
+    uint64_t now = arch_now();
+
+    cpu->resched = false;
+    dequeue(cpu, t);
+    if (!list_empty(ready)) {
+        slice_begin(cpu, t, now);
+    }
+    timer_by(cpu, first_deadline(cpu));
+    if (cpu->instance->devices.soonest != 0) {
+        timer_by(cpu, device_deadline(cpu, 0));
+    }
+    enter(cpu, t, now);
+    note_spare(cpu);
+}
+
 static void settle(struct cpu *cpu)
 {
+    if (cpu->thread == NULL && cpu->ready_count > 0 && is_simple(cpu)) {
+        choose_quickly(cpu);
+    }
     while (cpu->resched) {
         uint64_t now = arch_now();
         cpu->resched = false;
@@ -486,7 +482,7 @@ static void settle(struct cpu *cpu)
         signal_enter(cpu);
     }
     if (cpu->ready_count > 0) {
-        offer(cpu);
+        place_offer(cpu);
     }
 }
 

@@ -30,6 +30,10 @@ void sched_leave(struct cpu *cpu);
 err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline);
 void sched_signal(struct cpu *cpu, struct thread *t);
 void sched_yield(struct cpu *cpu);
+// The same when it is simple.  False: it is not, and nothing has changed.
+bool sched_yield_quick(struct cpu *cpu);
+// The running thread waits, and `next`, which waits here, runs at once with the signal va; if that is simple.
+bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va);
 void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority);
 // The timer of this processor: end waits whose deadline has come, end the slice.
 void sched_tick(struct cpu *cpu);

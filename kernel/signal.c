@@ -178,6 +178,32 @@ err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
     return reverse_hit(cpu, pfn, offset) ? ERR_OK : send_slowly(cpu, pfn, offset, receivers);
 }
 
+bool signal_handoff(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+    va_t va = cpu->frame->rdi;
+    const struct table *leaf = table_last(t->depth > 0 ? t->kern->space : t->space, va);
+    enum { SEND = MAP_MESSAGE | MAP_WRITE };
+
+    if (leaf == NULL || cpu->frame->rsi != 0) {
+        return false;
+    }
+    pte_t e = *table_leaf(leaf, va);
+    uint64_t pfn = arch_pte_pa(e) >> ABI_PAGE_SHIFT;
+    const struct reverse *r = reverse_slot(cpu, pfn);
+    if (!arch_pte_present(e) || (arch_pte_access(e) & SEND) != SEND || r->pfn != pfn ||
+        r->version != cpu->instance->message_version) {
+        return false;
+    }
+    struct thread *next = thread_at(cpu->instance, r->thread);
+    if (next->function != 0 || !sched_handoff(cpu, next, r->va + (va & (ABI_PAGE - 1)))) {
+        return false;
+    }
+    cpu->stats->reverse_hits++;
+    cpu->instance->stats->signals++;
+    return true;
+}
+
 // ---- the signal function ------------------------------------------------------------------------------------
 
 void signal_enter(struct cpu *cpu)

@@ -16,6 +16,9 @@ struct cpu;
 
 // Send to an address of the caller's space.  ERR_RESTART with nothing done cannot come; ERR_USER_FAULT: not mapped.
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers);
+// signal_wait of the running thread when it has no deadline and is simple: the receiver goes on at once.  False: it is
+// not, and nothing has changed.
+bool  signal_handoff(struct cpu *cpu);
 // A device has written at an address of its page: send from there.  Gives how many receivers there are.
 uint64_t signal_raise(struct cpu *cpu, uint64_t pfn, va_t offset);
 // Take the oldest queued signal of the running thread, for wait: its address, or 0.

@@ -303,16 +303,21 @@ static err_t sys_signal(struct call *c)
     return e;
 }
 
-static err_t sys_wait(struct call *c)
+static err_t wait_until(struct call *c, uint64_t deadline)
 {
     c->frame->rip += 2;                           // from here on it cannot be restarted
     c->frame->rdx = 0;                            // the address of a signal, if one ends the wait
-    err_t e = sched_wait(c->cpu, c->self, c->a[0]);
+    err_t e = sched_wait(c->cpu, c->self, deadline);
     if (e != (err_t)ERR_NO_RESULT) {
         c->frame->rip -= 2;
         c->value = signal_take(c->self);
     }
     return e;
+}
+
+static err_t sys_wait(struct call *c)
+{
+    return wait_until(c, c->a[0]);
 }
 
 static err_t sys_signal_at(struct call *c)
@@ -324,6 +329,14 @@ static err_t sys_signal_at(struct call *c)
         c->write = true;
     }
     return e;
+}
+
+static err_t sys_signal_wait(struct call *c)
+{
+    err_t e = sys_signal_at(c);
+
+    c->value = 0;
+    return e != ERR_OK ? e : wait_until(c, c->a[1]);
 }
 
 static err_t sys_signal_return(struct call *c)

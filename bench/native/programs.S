@@ -105,7 +105,7 @@ program signal_partner
 program message
 1:  clock_start
     movl    $0x900040, %edi
-    movl    $24, %eax
+    movl    $22, %eax
     syscall
     xorl    %edi, %edi
     movl    $18, %eax
@@ -120,6 +120,28 @@ program message_partner
     movl    $18, %eax
     syscall
     movl    $0x900040, %edi
+    movl    $22, %eax
+    syscall
+    jmp     1b
+
+// The same in one call each.
+program exchange
+1:  clock_start
+    movl    $0x900040, %edi
+    xorl    %esi, %esi
+    movl    $24, %eax
+    syscall
+    clock_stop
+    decq    %r15
+    jnz     1b
+    jmp     end_native
+
+program exchange_partner
+    xorl    %edi, %edi
+    movl    $18, %eax
+    syscall
+1:  movl    $0x900040, %edi
+    xorl    %esi, %esi
     movl    $24, %eax
     syscall
     jmp     1b

@@ -5,7 +5,8 @@
 
 extern const char programs_begin[], programs_end[];
 extern const char program_empty[], program_trap[], program_fault[], program_yield[], program_yield_partner[],
-    program_signal[], program_signal_partner[], program_message[], program_message_partner[];
+    program_signal[], program_signal_partner[], program_message[], program_message_partner[],
+    program_exchange[], program_exchange_partner[];
 
 enum { MESSAGES_OUT = 0x900000, MESSAGES_IN = 0xa00000 };
 enum { TEXT = 0x400000, DATA = 0x800000, PARTNER_WORD = 2 * ABI_PAGE - 8, FRESH = 0x10000000, PRIORITY = 4 };
@@ -190,6 +191,10 @@ void programs_run(void)
     count = together(program_message, program_message_partner) - empty;
     bench_events("message_round_trip", SAMPLES);
     bench_line("message_round_trip", count);
+    bench_events(NULL, 1);
+    count = together(program_exchange, program_exchange_partner) - empty;
+    bench_events("message_exchange", SAMPLES);
+    bench_line("message_exchange", count);
     for (unsigned i = 0; i < SAMPLES; i++) {
         ak_frame_put(fresh[i]);
     }

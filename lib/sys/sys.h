@@ -179,6 +179,11 @@ static inline err_t sys_signal_at(va_t va, uint64_t *receivers)
 {
     return sys_enter(SYS_signal_at, va, 0, 0, receivers);
 }
+// Both in one: *va is the address of the signal that ended the wait, or 0.
+static inline err_t sys_signal_wait(va_t to, uint64_t deadline, va_t *va)
+{
+    return sys_enter(SYS_signal_wait, to, deadline, 0, va);
+}
 // Comes back only with an error: no signal function runs.
 static inline err_t sys_signal_return(void)
 {

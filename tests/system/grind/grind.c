@@ -179,7 +179,8 @@ static err_t do_anything(struct worker *w)
     uint64_t number = one_in(r, 3) ? next(r) : below(r, SYS_COUNT + 3);
 
     switch (number) {
-    case SYS_thread_unload: case SYS_mapping_unload: case SYS_mapping_protect: case SYS_wait: case SYS_listen:
+    case SYS_thread_unload: case SYS_mapping_unload: case SYS_mapping_protect: case SYS_wait: case SYS_signal_wait:
+    case SYS_listen:
         return ERR_OK;
     default:
         return raw(number, next(r) >> below(r, 64), next(r) >> below(r, 64), next(r) >> below(r, 64),
