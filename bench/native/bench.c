@@ -1,7 +1,7 @@
 // bench.c - an application kernel that measures the supervisor: start, results, end.
 //
 // It boots as the first kernel (`quoin run --first bench`), since only that one may load kernels, and powers the
-// machine off when done.
+// machine off when done.  With more than one processor only that is measured which needs them.
 #include "bench.h"
 
 #include <device.h>
@@ -42,10 +42,46 @@ void bench_line(const char *name, uint64_t count)
     print(line, (size_t)n);
 }
 
+static struct cpu_stats before;                  // at bench_begin
+
+// Of all processors.
+static struct cpu_stats stats_now(void)
+{
+    const struct cpu_stats *each = ak_window(ak_info->system + 2 * ABI_PAGE);
+    struct cpu_stats sum = {0};
+
+    for (unsigned i = 0; i < ak_system->cpus; i++) {
+        sum.traps += each[i].traps;
+        sum.faults += each[i].faults;
+        sum.exceptions += each[i].exceptions;
+        sum.resumes += each[i].resumes;
+        sum.switches += each[i].switches;
+        sum.interrupts += each[i].interrupts;
+        sum.ipis += each[i].ipis;
+    }
+    return sum;
+}
+
+void bench_begin(void)
+{
+    before = stats_now();
+    BENCH_MARK(MARK_NEXT);
+    BENCH_MARK(MARK_OFF);
+}
+
+void bench_end(const char *name, unsigned operations)
+{
+    static unsigned phase;
+    char line[128];
+    int n = base_format(line, sizeof(line), "phase %u %s %u\n", ++phase, name, operations);
+
+    BENCH_MARK(MARK_END);
+    print(line, (size_t)n);
+}
+
 void bench_events(const char *name, unsigned operations)
 {
-    static struct cpu_stats before;
-    struct cpu_stats now = *(const struct cpu_stats *)ak_window(ak_info->system + 2 * ABI_PAGE);
+    struct cpu_stats now = stats_now();
     const struct {
         const char *kind;
         uint64_t count;
@@ -57,13 +93,12 @@ void bench_events(const char *name, unsigned operations)
         {"ipis", now.ipis - before.ipis},
     };
 
-    for (size_t i = 0; name != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         char line[128];
         uint64_t hundredths = (kinds[i].count * 100 + operations / 2) / operations;
         int n = base_format(line, sizeof(line), "events %s %s %lu\n", name, kinds[i].kind, (unsigned long)hundredths);
         print(line, (size_t)n);
     }
-    before = now;
 }
 
 void bench_check(err_t e, const char *what)
@@ -99,8 +134,15 @@ uint64_t bench_empty(void)
 int ak_main(const struct kernel_info *info)
 {
     bench_check(sys_listen(info->thread), "listen");
-    programs_run();
-    caches_run();
+    programs_init();
+    if (ak_system->cpus > 1) {
+        signals_far_run();
+    } else {
+        programs_run();
+        signals_run();
+        reclaim_run();
+        caches_run();
+    }
     print("done\n", 5);
     (void)sys_power_off(0);
     return 0;

@@ -11,11 +11,19 @@ static uint64_t empty;
 
 #define MEASURE(i, operation, what)                   \
     do {                                              \
+        BENCH_MARK(MARK_ON);                          \
         uint64_t start_ = ak_now();                   \
         err_t e_ = (operation);                       \
         bench_sample[i] = ak_now() - start_ - empty;  \
+        BENCH_MARK(MARK_OFF);                         \
         bench_check(e_, what);                        \
     } while (0)
+
+static void row(const char *name, unsigned samples)
+{
+    bench_end(name, samples);
+    bench_line(name, samples > 0 ? bench_median(samples) : 0);
+}
 
 static void slice_pass(void)
 {
@@ -36,14 +44,16 @@ static void mappings(void)
         frame[i] = bench_frame();
     }
     bench_check(sys_mapping_load(space, VA, frame[0], MAP_READ | MAP_WRITE), "mapping");   // page tables are there
+    bench_begin();
     for (unsigned i = 0; i < MANY; i++) {
         MEASURE(i, sys_mapping_load(space, VA + (i + 1) * ABI_PAGE, frame[i + 1], MAP_READ | MAP_WRITE), "mapping");
     }
-    bench_line("mapping_load", bench_median(MANY));
+    row("mapping_load", MANY);
+    bench_begin();
     for (unsigned i = 0; i < MANY; i++) {
         MEASURE(i, sys_mapping_unload(space, VA + (i + 1) * ABI_PAGE, ABI_PAGE, &count), "mapping unload");
     }
-    bench_line("mapping_unload", bench_median(MANY));
+    row("mapping_unload", MANY);
 
     for (unsigned round = 0; round < 32; round++) {
         for (unsigned i = 0; i < MAP_BATCH; i++) {
@@ -91,11 +101,12 @@ static void mappings_full(void)
         bench_check(sys_mapping_load(space, VA + (va_t)n * ABI_PAGE, frame[n % frames], MAP_READ), "mapping fill");
         n++;
     }
+    bench_begin();
     for (unsigned i = 0; i < MANY; i++) {
         uint32_t k = n + 1 + i;
         MEASURE(i, sys_mapping_load(space, VA + (va_t)k * ABI_PAGE, frame[k % frames], MAP_READ), "mapping, full");
     }
-    bench_line("mapping_load_writeback", bench_median(MANY));
+    row("mapping_load_writeback", MANY);
     bench_check(sys_space_unload(space), "space unload");
     for (uint32_t i = 0; i < frames; i++) {
         ak_frame_put(frame[i]);
@@ -109,15 +120,17 @@ static void spaces(void)
     oid_t id[64];
     unsigned n = ak_stats->free_spaces < 60 ? ak_stats->free_spaces : 60;
 
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         struct space_desc d = {.rule = TRAP_FORWARD, .place = places + i % 64 * sizeof(struct place)};
         MEASURE(i, sys_space_load(&d, &id[i]), "space load");
     }
-    bench_line("space_load", bench_median(n));
+    row("space_load", n);
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         MEASURE(i, sys_space_unload(id[i]), "space unload");
     }
-    bench_line("space_unload", bench_median(n));
+    row("space_unload", n);
     // Full, then each load replaces one.
     oid_t ignore;
     while (ak_stats->free_spaces > 0) {
@@ -125,11 +138,42 @@ static void spaces(void)
         bench_check(sys_space_load(&d, &ignore), "space fill");
     }
     slice_pass();
+    bench_begin();
     for (unsigned i = 0; i < 32; i++) {
         struct space_desc d = {.rule = TRAP_FORWARD, .place = places};
         MEASURE(i, sys_space_load(&d, &ignore), "space load with writeback");
     }
-    bench_line("space_load_writeback", bench_median(32));
+    row("space_load_writeback", 32);
+}
+
+// Every descriptor is used; each load replaces a thread.
+static void threads_full(struct thread_desc *d, const pa_t state[256])
+{
+    oid_t ignore;
+    unsigned used = 0;
+    while (ak_stats->free_threads > 0 && used < 256) {
+        d->state = state[used];
+        d->state_va = (va_t)ak_window(state[used++]);
+        bench_check(sys_thread_load(d, &ignore), "thread fill");
+    }
+    // While a slice passes they would run: at an address where nothing is, and end.  So spin instead of waiting.
+    for (uint64_t until = ak_now() + 2 * ak_system->slice; ak_now() < until;) {
+        __asm__ volatile("pause");
+    }
+    // A victim's state page is free again for the next one.
+    unsigned measured = 0;
+    bench_begin();
+    for (unsigned k = 0; k < used && measured < 32; k++) {
+        unsigned free = 0;
+        while (free < used && ((struct thread_state *)ak_window(state[free]))->loaded) {
+            free++;
+        }
+        d->state = free < used ? state[free] : bench_frame();
+        d->state_va = (va_t)ak_window(d->state);
+        ((struct thread_state *)ak_window(d->state))->depth = 0;
+        MEASURE(measured++, sys_thread_load(d, &ignore), "thread load with writeback");
+    }
+    row("thread_load_writeback", measured);
 }
 
 static void threads(void)
@@ -137,7 +181,7 @@ static void threads(void)
     struct space_desc space_desc = {.rule = TRAP_FORWARD, .place = bench_frame()};
     struct thread_desc d = {.priority = QUIET, .affinity = 1};
     pa_t state[256];
-    oid_t id[256], ignore;
+    oid_t id[256];
     unsigned n = ak_stats->free_threads < 256 ? ak_stats->free_threads : 256;
 
     slice_pass();
@@ -150,39 +194,19 @@ static void threads(void)
         s->frame[0].rflags = 0x202;
     }
     n = n < 128 ? n : 128;
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         d.state = state[i];
         d.state_va = (va_t)ak_window(state[i]);
         MEASURE(i, sys_thread_load(&d, &id[i]), "thread load");
     }
-    bench_line("thread_load", bench_median(n));
+    row("thread_load", n);
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         MEASURE(i, sys_thread_unload(id[i], 0), "thread unload");
     }
-    bench_line("thread_unload", bench_median(n));
-    unsigned used = 0;
-    while (ak_stats->free_threads > 0 && used < 256) {
-        d.state = state[used];
-        d.state_va = (va_t)ak_window(state[used++]);
-        bench_check(sys_thread_load(&d, &ignore), "thread fill");
-    }
-    // While a slice passes they would run: at an address where nothing is, and end.  So spin instead of waiting.
-    for (uint64_t until = ak_now() + 2 * ak_system->slice; ak_now() < until;) {
-        __asm__ volatile("pause");
-    }
-    // A victim's state page is free again for the next one.
-    unsigned measured = 0;
-    for (unsigned k = 0; k < used && measured < 32; k++) {
-        unsigned free = 0;
-        while (free < used && ((struct thread_state *)ak_window(state[free]))->loaded) {
-            free++;
-        }
-        d.state = free < used ? state[free] : bench_frame();
-        d.state_va = (va_t)ak_window(d.state);
-        ((struct thread_state *)ak_window(d.state))->depth = 0;
-        MEASURE(measured++, sys_thread_load(&d, &ignore), "thread load with writeback");
-    }
-    bench_line("thread_load_writeback", bench_median(measured));
+    row("thread_unload", n);
+    threads_full(&d, state);
     bench_check(sys_space_unload(d.space), "space unload");
 }
 
@@ -194,6 +218,7 @@ static void kernels(void)
     oid_t kernel[MOST];
     unsigned n = ak_stats->free_kernels < MOST ? ak_stats->free_kernels : MOST;
 
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         channel[i] = bench_frame();
         struct space_desc s = {.rule = TRAP_NATIVE, .place = places + 2 * i * sizeof(struct place)};
@@ -202,16 +227,18 @@ static void kernels(void)
         bench_check(sys_space_load(&s, &d.space), "kernel's space");
         MEASURE(i, sys_kernel_load(&d, &kernel[i]), "kernel load");
     }
-    bench_line("kernel_load", bench_median(n));
+    row("kernel_load", n);
+    bench_begin();
     for (unsigned i = 0; i < n; i++) {
         MEASURE(i, sys_kernel_unload(kernel[i]), "kernel unload");
     }
-    bench_line("kernel_unload", bench_median(n));
+    row("kernel_unload", n);
     for (unsigned i = 0; i < MOST; i++) {
         channel[i] = bench_frame();
     }
     pa_t more = bench_frame();
     unsigned loaded = 0;
+    bench_begin();
     for (unsigned i = 0; i < 30; i++) {
         struct space_desc s = {.rule = TRAP_NATIVE, .place = more + 2 * i * sizeof(struct place)};
         struct kernel_desc d = {.trap = (va_t)code, .fault = (va_t)code, .exception = (va_t)code,
@@ -226,7 +253,7 @@ static void kernels(void)
         oid_t ignore;
         MEASURE(loaded++, sys_kernel_load(&d, &ignore), "kernel load with writeback");
     }
-    bench_line("kernel_load_writeback", loaded > 0 ? bench_median(loaded) : 0);
+    row("kernel_load_writeback", loaded);
 }
 
 void caches_run(void)

@@ -2,22 +2,31 @@
 //
 // They are copied to a frame that is mapped at 0x400000.  R15 is how often.  The word at 0x801ff8 is the id of the
 // other thread.  A sample is the number of ticks from one RDTSC to the next; `empty` tells what that costs alone.
-// Numbers of calls are those of abi/syscalls.def; in the spaces that forward, RAX 0 does nothing and 1 ends.
+// In the spaces that forward, RAX 0 does nothing and 1 ends.
 
-    .macro clock_start
+#define SYSCALL(number, name, who, arguments, text) .set SYS_##name, number
+#include <abi/syscalls.def>
+
+#include "marks.h"
+
+    .macro clock_read                    // to RAX
     rdtsc
     shlq    $32, %rdx
     orq     %rdx, %rax
+    .endm
+
+    .macro clock_start
+    nopl    MARK_ON(%rax)
+    clock_read
     movq    %rax, %r13
     .endm
 
     .macro clock_stop
-    rdtsc
-    shlq    $32, %rdx
-    orq     %rdx, %rax
+    clock_read
     subq    %r13, %rax
     movq    %rax, (%rbx)
     addq    $8, %rbx
+    nopl    MARK_OFF(%rax)
     .endm
 
     .macro program name
@@ -66,7 +75,7 @@ program fault
 // Let the other one run, until it does the same.
 program yield
 1:  clock_start
-    movl    $19, %eax
+    movl    $SYS_yield, %eax
     syscall
     clock_stop
     decq    %r15
@@ -74,7 +83,7 @@ program yield
     jmp     end_native
 
 program yield_partner
-1:  movl    $19, %eax
+1:  movl    $SYS_yield, %eax
     syscall
     jmp     1b
 
@@ -82,10 +91,10 @@ program yield_partner
 program signal
 1:  clock_start
     movq    %r14, %rdi
-    movl    $17, %eax
+    movl    $SYS_signal, %eax
     syscall
     xorl    %edi, %edi
-    movl    $18, %eax
+    movl    $SYS_wait, %eax
     syscall
     clock_stop
     decq    %r15
@@ -94,10 +103,10 @@ program signal
 
 program signal_partner
 1:  xorl    %edi, %edi
-    movl    $18, %eax
+    movl    $SYS_wait, %eax
     syscall
     movq    %r14, %rdi
-    movl    $17, %eax
+    movl    $SYS_signal, %eax
     syscall
     jmp     1b
 
@@ -105,10 +114,10 @@ program signal_partner
 program message
 1:  clock_start
     movl    $0x900040, %edi
-    movl    $22, %eax
+    movl    $SYS_signal_at, %eax
     syscall
     xorl    %edi, %edi
-    movl    $18, %eax
+    movl    $SYS_wait, %eax
     syscall
     clock_stop
     decq    %r15
@@ -117,10 +126,10 @@ program message
 
 program message_partner
 1:  xorl    %edi, %edi
-    movl    $18, %eax
+    movl    $SYS_wait, %eax
     syscall
     movl    $0x900040, %edi
-    movl    $22, %eax
+    movl    $SYS_signal_at, %eax
     syscall
     jmp     1b
 
@@ -129,7 +138,7 @@ program exchange
 1:  clock_start
     movl    $0x900040, %edi
     xorl    %esi, %esi
-    movl    $24, %eax
+    movl    $SYS_signal_wait, %eax
     syscall
     clock_stop
     decq    %r15
@@ -138,17 +147,131 @@ program exchange
 
 program exchange_partner
     xorl    %edi, %edi
-    movl    $18, %eax
+    movl    $SYS_wait, %eax
     syscall
 1:  movl    $0x900040, %edi
     xorl    %esi, %esi
-    movl    $24, %eax
+    movl    $SYS_signal_wait, %eax
     syscall
     jmp     1b
 
+// Signal the address of a message to a thread on another processor, which is running, and wait until it is back from
+// its signal function.  Delivery: from before the call to the first instruction there.  Return: from before
+// signal_return to what was interrupted.  The second sample of each is behind the first ones.
+    .macro parts_store
+    movq    0xa00008, %rcx
+    subq    %r13, %rcx
+    movq    %rcx, (%rbx)
+    subq    0xa00010, %rax
+    movq    %rax, 2048(%rbx)
+    addq    $8, %rbx
+    nopl    MARK_OFF(%rax)
+    decq    %r15
+    jnz     1b
+    jmp     end_native
+    .endm
+
+program signal_far
+    movq    0xa00000, %r12
+1:  clock_start
+    movl    $0x900040, %edi
+    movl    $SYS_signal_at, %eax
+    syscall
+2:  pause
+    movq    0xa00000, %rax
+    cmpq    %r12, %rax
+    je      2b
+    movq    %rax, %r12
+    parts_store
+
+program signal_far_partner
+    xorl    %edi, %edi                   // until the pages are there
+    movl    $SYS_wait, %eax
+    syscall
+1:  pause
+    cmpq    0x900010, %r12
+    je      1b
+    movq    0x900010, %r12
+    clock_read
+    movq    %rax, 0x900000
+    jmp     1b
+
+// The same to itself: the call returns to the signal function.
+program signal_self
+1:  clock_start
+    movl    $0x900040, %edi
+    movl    $SYS_signal_at, %eax
+    syscall
+    clock_read
+    parts_store
+
+// The signal function: when it began, and when it ends.
+    .globl  program_function
+program_function:
+    clock_read
+    movq    %rax, 0x900008
+    clock_read
+    movq    %rax, 0x900010
+    movl    $SYS_signal_return, %eax
+    syscall
+    ud2
+
+// Ends, and is loaded again: its sample is when it goes on.
+program reload
+1:  clock_read
+    movq    %rax, (%rbx)
+    addq    $8, %rbx
+    nopl    MARK_OFF(%rax)
+    movl    $1, %eax
+    syscall
+    jmp     1b
+
+// A kernel that fills the caches: struct fill of reclaim.c at 0x801000.  For each space: its mappings, then threads.
+program fill
+    movl    $0x801000, %r15d
+1:  leaq    64(%r15), %rdi
+    movl    $6, %eax
+    syscall
+    testl   %eax, %eax
+    jnz     9f
+    movq    %rdx, %r12
+    addq    $64, 80(%r15)                // the next one's place
+    movl    $0x20000000, %ebp
+    movq    8(%r15), %r13
+2:  movq    %r12, %rdi
+    movq    %rbp, %rsi
+    movq    24(%r15), %rdx
+    movl    $1, %r10d
+    xorl    %r8d, %r8d
+    xorl    %r9d, %r9d
+    movl    $11, %eax
+    syscall
+    testl   %eax, %eax
+    jnz     9f
+    addq    $4096, %rbp
+    addq    $4096, 24(%r15)
+    decq    %r13
+    jnz     2b
+    movq    16(%r15), %r13
+3:  movq    %r12, 128(%r15)
+    leaq    128(%r15), %rdi
+    movl    $8, %eax
+    syscall
+    testl   %eax, %eax
+    jnz     9f
+    addq    $4096, 144(%r15)             // the next one's state page
+    decq    %r13
+    jnz     3b
+    decq    (%r15)
+    jnz     1b
+9:  movl    %eax, %eax
+    incq    %rax
+    movq    %rax, 32(%r15)
+    jmp     .
+
 // In a native space only calls that are not for everyone are forwarded: ask for one of those.
 end_native:
-    movl    $9, %eax
+    movl    $SYS_thread_unload, %eax
     syscall
     ud2
 

@@ -1,24 +1,19 @@
 // programs.c - measurements from inside a program: trap, fault, switch between spaces, signal and wait.
 //
 // The kernel's handlers do the least that the mechanism allows: the numbers are the supervisor's.
-#include "bench.h"
+#include "programs.h"
 
-extern const char programs_begin[], programs_end[];
+extern const char programs_end[];
 extern const char program_empty[], program_trap[], program_fault[], program_yield[], program_yield_partner[],
     program_signal[], program_signal_partner[], program_message[], program_message_partner[],
     program_exchange[], program_exchange_partner[];
 
-enum { MESSAGES_OUT = 0x900000, MESSAGES_IN = 0xa00000 };
-enum { TEXT = 0x400000, DATA = 0x800000, PARTNER_WORD = 2 * ABI_PAGE - 8, FRESH = 0x10000000, PRIORITY = 4 };
-
-struct program {
-    oid_t space, thread;
-    pa_t  data[2], state, stack, place;
-};
-
+enum { PARTNER_WORD = 2 * ABI_PAGE - 8, FRESH = 0x10000000 };
 enum { PARTS = 1 };                              // cookie of a thread whose faults are measured in parts
 
-static pa_t text, fresh[SAMPLES];
+pa_t programs_text;
+
+static pa_t fresh[SAMPLES];
 static uint64_t transfer[SAMPLES];               // from the store to its handler
 static oid_t running_space;                      // of the program that is measured
 
@@ -63,7 +58,7 @@ void bench_exception(struct thread_state *s, uint64_t cookie, unsigned depth)
     end(3);
 }
 
-static void program_load(struct program *p, const char *code, uint32_t rule)
+void program_load(struct program *p, const char *code, uint32_t rule)
 {
     struct thread_state *s;
 
@@ -71,7 +66,7 @@ static void program_load(struct program *p, const char *code, uint32_t rule)
                           .place = bench_frame()};
     struct space_desc space = {.rule = rule, .place = p->place};
     bench_check(sys_space_load(&space, &p->space), "space");
-    bench_check(sys_mapping_load(p->space, TEXT, text, MAP_READ | MAP_EXEC), "text");
+    bench_check(sys_mapping_load(p->space, TEXT, programs_text, MAP_READ | MAP_EXEC), "text");
     for (unsigned i = 0; i < 2; i++) {
         bench_check(sys_mapping_load(p->space, DATA + i * ABI_PAGE, p->data[i], MAP_READ | MAP_WRITE), "data");
     }
@@ -81,11 +76,18 @@ static void program_load(struct program *p, const char *code, uint32_t rule)
     s->frame[0].r15 = SAMPLES;
 }
 
+struct thread_desc program_thread(const struct program *p)
+{
+    return (struct thread_desc){.space = p->space, .priority = PRIORITY, .state = p->state, .affinity = 1,
+                                .state_va = (va_t)ak_window(p->state),
+                                .xstack = (va_t)ak_window(p->stack) + ABI_PAGE};
+}
+
 static void program_start(struct program *p, uint64_t cookie)
 {
-    struct thread_desc d = {.space = p->space, .priority = PRIORITY, .state = p->state, .affinity = 1,
-                            .state_va = (va_t)ak_window(p->state), .xstack = (va_t)ak_window(p->stack) + ABI_PAGE,
-                            .cookie = cookie};
+    struct thread_desc d = program_thread(p);
+
+    d.cookie = cookie;
     bench_check(sys_thread_load(&d, &p->thread), "thread");
 }
 
@@ -94,8 +96,7 @@ static void partner_set(struct program *p, oid_t partner)
     *(oid_t *)((char *)ak_window(p->data[1]) + PARTNER_WORD - ABI_PAGE) = partner;
 }
 
-// Wait until it has unloaded itself; its samples then are bench_sample.
-static void program_wait(struct program *p)
+void program_wait(struct program *p)
 {
     const struct thread_state *s = ak_window(p->state);
 
@@ -106,7 +107,7 @@ static void program_wait(struct program *p)
     memcpy(bench_sample, ak_window(p->data[0]), sizeof(bench_sample));
 }
 
-static void program_unload(struct program *p)
+void program_unload(struct program *p)
 {
     const pa_t frame[] = {p->data[0], p->data[1], p->state, p->stack, p->place};
 
@@ -128,8 +129,7 @@ static uint64_t alone(const char *code, uint64_t cookie)
     return bench_median(SAMPLES);
 }
 
-// A message page from one to the other, and one back.
-static void connect(struct program *from, struct program *to, pa_t page)
+void program_connect(struct program *from, struct program *to, pa_t page)
 {
     bench_check(sys_mapping_load_signal(to->space, MESSAGES_IN, page, MAP_READ, to->thread), "receiver's mapping");
     bench_check(sys_mapping_load(from->space, MESSAGES_OUT, page, MAP_WRITE | MAP_MESSAGE), "sender's mapping");
@@ -147,8 +147,8 @@ static uint64_t together(const char *code, const char *partner_code)
     partner_set(&p, partner.thread);
     program_start(&p, 0);
     partner_set(&partner, p.thread);
-    connect(&p, &partner, page[0]);
-    connect(&partner, &p, page[1]);
+    program_connect(&p, &partner, page[0]);
+    program_connect(&partner, &p, page[1]);
     program_wait(&p);
     (void)sys_thread_unload(partner.thread, 0);
     program_unload(&p);
@@ -158,43 +158,53 @@ static uint64_t together(const char *code, const char *partner_code)
     return bench_median(SAMPLES);
 }
 
+void programs_init(void)
+{
+    programs_text = bench_frame();
+    memcpy(ak_window(programs_text), programs_begin, (size_t)(programs_end - programs_begin));
+}
+
+uint64_t programs_empty(void)
+{
+    return alone(program_empty, 0);
+}
+
+static void row(const char *name, uint64_t count, unsigned operations)
+{
+    bench_events(name, operations);
+    bench_end(name, operations);
+    bench_line(name, count);
+}
+
 void programs_run(void)
 {
-    text = bench_frame();
-    memcpy(ak_window(text), programs_begin, (size_t)(programs_end - programs_begin));
     for (unsigned i = 0; i < SAMPLES; i++) {
         fresh[i] = bench_frame();
     }
-    uint64_t empty = alone(program_empty, 0), count;
-    bench_events(NULL, 1);
+    uint64_t empty = programs_empty(), count;
+    bench_begin();
     count = alone(program_trap, 0) - empty;
-    bench_events("null_trap", SAMPLES);
-    bench_line("null_trap", count);
-    bench_events(NULL, 1);
+    row("null_trap", count, SAMPLES);
+    bench_begin();
     count = alone(program_fault, 0) - empty;
-    bench_events("forwarded_fault", SAMPLES);
-    bench_line("forwarded_fault", count);
+    row("forwarded_fault", count, SAMPLES);
     (void)alone(program_fault, PARTS);
     memcpy(bench_sample, transfer, sizeof(transfer));
     uint64_t in = bench_median(SAMPLES) - empty;
     bench_line("fault_transfer", in);
     bench_line("mapping_load_optimized", count - in);
-    bench_events(NULL, 1);
+    bench_begin();
     count = together(program_yield, program_yield_partner) - empty;
-    bench_events("switch_yield", 2 * SAMPLES);
-    bench_line("switch_yield", count / 2);
-    bench_events(NULL, 1);
+    row("switch_yield", count / 2, 2 * SAMPLES);
+    bench_begin();
     count = together(program_signal, program_signal_partner) - empty;
-    bench_events("signal_round_trip", SAMPLES);
-    bench_line("signal_round_trip", count);
-    bench_events(NULL, 1);
+    row("signal_round_trip", count, SAMPLES);
+    bench_begin();
     count = together(program_message, program_message_partner) - empty;
-    bench_events("message_round_trip", SAMPLES);
-    bench_line("message_round_trip", count);
-    bench_events(NULL, 1);
+    row("message_round_trip", count, SAMPLES);
+    bench_begin();
     count = together(program_exchange, program_exchange_partner) - empty;
-    bench_events("message_exchange", SAMPLES);
-    bench_line("message_exchange", count);
+    row("message_exchange", count, SAMPLES);
     for (unsigned i = 0; i < SAMPLES; i++) {
         ak_frame_put(fresh[i]);
     }
