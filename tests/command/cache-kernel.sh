@@ -10,7 +10,7 @@ fail() {
 }
 
 number() {                               # ROW COLUMN, counted from the end of the row's name
-    sed -n "s/^$1 *//p" "$TMP/tables" | awk -v c="$2" 'NR == 1 { print $c }'
+    sed -n "s/^ *$1 *//p" "$TMP/tables" | awk -v c="$2" 'NR == 1 { print $c }'
 }
 
 between() {                              # LOW NUMBER HIGH WHAT
@@ -22,6 +22,9 @@ between 2 "$(number null_trap 2)" 2.01 "entries of a trap"
 between 2 "$(number null_trap 3)" 2.01 "switches of a trap"
 between 0 "$(number null_trap 4)" 0 "atomic operations of a trap"
 between 100 "$(number null_trap 1)" "$(number 'trap to the application kernel and back' 1)" "a trap's part in ring 0"
+# A program calls the kernel that it is linked with as a procedure, and by a trap from a space of its own.
+between 1 "$(number 'one program linked with its kernel: a call' 1)" 60 "a call of the program linked"
+between 150 "$(number 'and in a space of its own: the same call' 1)" 500 "and in a space of its own"
 # One signal to another processor is one interrupt.
 between 1 "$(number signal_far_delivery 5)" 1.05 "interrupts sent by a signal"
 # Both parts of a fault are the fault.
