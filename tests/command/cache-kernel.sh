@@ -32,8 +32,8 @@ between 1 "$(number signal_far_delivery 5)" 1.05 "interrupts sent by a signal"
     ($(number 'fault, both' 1)))) || fail "parts of a fault"
 # A stretch is a part of the call that it is the longest of.
 between 100 "$(number mapping_load 7)" "$(number Mappings 1)" "interrupts off while a mapping is loaded"
-between 1000 "$(number 'reclaim of a full kernel' 1)" 100000 "interrupts off during a reclaim"
-between 1000 "$(number 'a UNIX load on two processors, small caches' 1)" 100000 "interrupts off under load"
+between 100 "$(number 'reclaim of a full kernel' 1)" 100000 "interrupts off during a reclaim"
+between 100 "$(number 'a UNIX load on two processors, small caches' 1)" 100000 "interrupts off under load"
 between 100000 "$(number 'boot, up to the first program' 1)" 1000000000 "boot"
 between 65000 "$(number 'Reclaim:' 1)" 70000 "objects of a full kernel"
 grep -q '^Locked set: 0 of its 14 objects written back while [1-9][0-9]* others were replaced\.' "$TMP/tables" ||

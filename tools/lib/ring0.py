@@ -35,7 +35,11 @@ class Phase:
         self.functions = {}
 
     def entry(self):
-        return 'SYSCALL' if self.way == -1 else 'interrupt' if self.way >= 32 else 'exception'
+        """How the longest stretch began: the call too, unless the compiler has dissolved its function."""
+        if self.way != -1:
+            return 'interrupt %d' % self.way if self.way >= 32 else 'exception %d' % self.way
+        calls = [name[4:] for name in self.functions if name.startswith('sys_')]
+        return 'call ' + calls[0] if calls else 'a call'
 
     def most(self, n=3):
         """The functions in which the longest stretch was for most of its instructions."""
