@@ -5,10 +5,12 @@
 #include "assert.h"
 #include "atomic.h"
 #include "base.h"
+#include "frame_state.h"
 #include "instance.h"
 #include "pmap.h"
 #include "rights.h"
 #include "table.h"
+#include "table_room.h"
 #include "tlb.h"
 #include "writeback.h"
 
@@ -16,7 +18,7 @@ enum {
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
-    SCAN_TABLES = 256,
+    LARGE_CHANCE = 31, // a large mapping that gets a second chance counts for so many records more
     STEP_RECEIVERS = 8, // mappings with a receiver that are unloaded in one step
     SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
@@ -24,13 +26,6 @@ enum {
 static uint32_t entry_bits(pte_t e)
 {
     return (arch_pte_referenced(e) ? FRAME_REFERENCED : 0u) | (arch_pte_modified(e) ? FRAME_MODIFIED : 0u);
-}
-
-static void note_frame_state(struct appkernel *k, uint64_t pfn, uint32_t bits)
-{
-    if (bits != 0 && pfn >= k->first_frame && pfn - k->first_frame < k->frame_count) {
-        __atomic_fetch_or(&k->frame_states[pfn - k->first_frame], (uint8_t)bits, __ATOMIC_RELAXED);
-    }
 }
 
 // Remove one mapping.  Its translation is in the batch afterwards; the caller flushes it before it unlocks or
@@ -47,7 +42,7 @@ static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     struct appkernel *k = kernel_at(in, (uint32_t)r.loader);
     uint32_t bits = entry_bits(old);
     bool locked = r.locked;
-    note_frame_state(k, r.pfn, bits);
+    frame_state_note(k, r.pfn, r.large, bits);
     k->locked_mappings -= locked * (1u + r.signal + r.copy);
     s->copies -= r.copy;
     in->message_version += (arch_pte_access(old) & MAP_MESSAGE) != 0;
@@ -111,8 +106,7 @@ static uint32_t mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct l
     return STEP_RECORDS / STEP_RECEIVERS;
 }
 
-// Drop a mapping of any space and tell every processor at once.
-static void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
+void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
 {
     struct tlb_batch b;
 
@@ -151,37 +145,14 @@ static void record_make_room(struct cpu *cpu)
         pte_t e = load_relaxed(leaf.pte);
         if (arch_pte_referenced(e) && looked < SCAN_RECORDS && looked < in->nrecords) {
             struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
-            note_frame_state(k, r->pfn, FRAME_REFERENCED);
+            frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
+            looked += r->large ? LARGE_CHANCE : 0;
             fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
             continue;
         }
         mapping_evict(cpu, s, va, &leaf);
         return;
     }
-}
-
-static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
-                        uint64_t *count);
-
-// The clock over leaf tables: unload the mappings of one, a step at a time, so that it becomes free.
-static err_t table_make_room(struct cpu *cpu)
-{
-    struct instance *in = cpu->instance;
-
-    for (uint32_t looked = 0; looked < SCAN_TABLES && looked < in->ntables; looked++) {
-        struct table *t = &in->tables[in->table_hand];
-        if (t->space == NULL || t->level != 0 || (t->locked > 0 && space_pinned(t->space))) {
-            in->table_hand = (in->table_hand + 1) % in->ntables;
-            continue;
-        }
-        struct space *s = t->space;
-        va_t va = t->base;
-        uint64_t count = 0;
-        err_t e = range_step(cpu, s, &va, t->base + ABI_LARGE, 0, REASON_EVICTED, &count);
-        return in->stats->free_tables > 0 ? ERR_OK : e == ERR_OK ? (err_t)ERR_RESTART : e;
-    }
-    in->stats->again++;
-    return ERR_AGAIN;
 }
 
 // An entry of this space changes in place: the same frame, other rights.
@@ -197,7 +168,7 @@ static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct lea
     } while (!compare_exchange(leaf->pte, &old, fresh));
     struct record *r =
         pmap_find(cpu->instance, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
-    note_frame_state(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, entry_bits(old));
+    frame_state_note(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, r->large, entry_bits(old));
     struct tlb_batch b;
     tlb_batch_init(&b, s);
     tlb_batch_add(&b, va);
@@ -302,7 +273,7 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
         record_make_room(cpu);
     }
     while (in->stats->free_tables < table_missing(in, s, va, level)) {
-        e = table_make_room(cpu);
+        e = table_room(cpu);
         if (e != ERR_OK) {
             return e;
         }
@@ -341,7 +312,7 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     memcpy(arch_phys(copy), arch_phys(source), ABI_PAGE);
     pte_t fresh = arch_pte_leaf(copy, MAP_READ | MAP_WRITE);
     store_relaxed(leaf.pte, arch_pte_locked(old) ? arch_pte_set_locked(fresh) : fresh);
-    note_frame_state(k, source >> ABI_PAGE_SHIFT, entry_bits(old));
+    frame_state_note(k, source >> ABI_PAGE_SHIFT, false, entry_bits(old));
     pmap_copy_done(in, r);
     k->locked_mappings -= r->locked;
     s->copies--;
@@ -407,14 +378,13 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
         k->locked_mappings -= r->locked;
         s->copies--;
     }
-    note_frame_state(k, r->pfn, entry_bits(old));
+    frame_state_note(k, r->pfn, r->large, entry_bits(old));
     tlb_batch_add(b, va);
     return arch_pte_modified(old);
 }
 
-// One bounded step of mapping_range(), or of the unload that a replacement (REASON_EVICTED) wants.
-static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
-                        uint64_t *count)
+err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
+                         uint64_t *count)
 {
     struct instance *in = cpu->instance;
     uint32_t budget = SCAN_ENTRIES, records = 0;
@@ -430,7 +400,7 @@ static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, ui
             (*count)++;
         }
         *va += leaf.level == 1 ? ABI_LARGE : ABI_PAGE;
-        records++;
+        records += leaf.level == 1 ? LARGE_WORTH : 1;
     }
     tlb_flush_locked(cpu, &b);
     return *va < end ? (err_t)ERR_RESTART : ERR_OK;
@@ -438,7 +408,7 @@ static err_t range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, ui
 
 err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count)
 {
-    return range_step(cpu, s, va, end, access, REASON_UNLOADED, count);
+    return mapping_range_step(cpu, s, va, end, access, REASON_UNLOADED, count);
 }
 
 bool mapping_unload_all(struct cpu *cpu, struct space *s)
@@ -452,7 +422,7 @@ bool mapping_unload_all(struct cpu *cpu, struct space *s)
     // tables too, they are next.
     struct table *t = list_entry(s->tables.next, struct table, link);
     va_t va = t->base;
-    range_step(cpu, s, &va, t->base + ((va_t)ABI_PAGE << 9 * (t->level + 1)), 0, s->o.reason, &count);
+    mapping_range_step(cpu, s, &va, t->base + ((va_t)ABI_PAGE << 9 * (t->level + 1)), 0, s->o.reason, &count);
     return list_empty(&s->tables);
 }
 

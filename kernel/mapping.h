@@ -10,6 +10,7 @@
 struct appkernel;
 struct cpu;
 struct instance;
+struct leaf;
 struct space;
 struct thread;
 
@@ -37,7 +38,13 @@ bool  mapping_copy(struct cpu *cpu, struct space *s, va_t va);
 bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings
 // unloaded, or by those found modified.  ERR_RESTART with *va where to go on.
+// A large mapping that the range touches goes, or is lowered, as a whole.
 err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count);
+// The same for a replacement: the channel is told if the reason is REASON_EVICTED.
+err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
+                         uint64_t *count);
+// Replace a mapping of any space, and tell every processor at once.
+void  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
 // The same over a whole space that no processor uses and nobody can name; true when nothing is left.
 bool  mapping_unload_all(struct cpu *cpu, struct space *s);
 // Unload the mappings of a frame that k loaded and its rights no longer cover.

@@ -100,7 +100,7 @@ static struct table *table_take(struct instance *in, struct space *s, va_t va, u
     t->parent = parent;
     t->level = (uint8_t)level;
     t->base = va & ~(entry_span(level + 1) - 1);
-    t->used = t->locked = 0;
+    t->used = t->locked = t->large = 0;
     list_push(&s->tables, &t->link);
     in->stats->free_tables--;
     return t;
@@ -134,6 +134,7 @@ void table_entry_added(struct leaf *leaf, bool locked)
 {
     leaf->table->used++;
     leaf->table->locked = (uint16_t)(leaf->table->locked + locked);
+    leaf->table->large = (uint16_t)(leaf->table->large + leaf->level);
 }
 
 void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked)
@@ -141,6 +142,7 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked)
     struct table *t = leaf->table;
 
     t->locked = (uint16_t)(t->locked - locked);
+    t->large = (uint16_t)(t->large - leaf->level);
     t->used--;
     while (t != NULL && t->used == 0) {
         struct table *parent = t->parent;

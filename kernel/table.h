@@ -18,6 +18,7 @@ struct table {
     va_t          base;       // first address it maps
     uint16_t      used;       // entries present
     uint16_t      locked;     // entries whose mapping is locked
+    uint16_t      large;      // entries that are large mappings
     uint8_t       level;      // 0 maps pages, 1 large pages or tables, 2 tables
 };
 

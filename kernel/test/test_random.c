@@ -38,6 +38,7 @@ static pa_t page(uint32_t i)
     return memory + (pa_t)i * ABI_PAGE;
 }
 
+static uint64_t signals, copies, large; // delivered, made, loaded in all runs: none would mean that nothing was tried
 static oid_t second;    // the second kernel
 static oid_t recent[5]; // the last good id of each type
 
@@ -74,6 +75,18 @@ static pa_t any_frame(void)
            : r == 1 ? seed & ~4095ull
            : r < 10 ? given + draw(16) * 4096ull
                     : page(draw(PAGES));
+}
+
+// Where large mappings meet each other and the small ones of any_va().
+static va_t large_va(void)
+{
+    static const va_t at[] = {0, 0x200000, 0x40000000, 0x40200000, 0x7fff00000000};
+    return at[draw(5)] + (draw(20) == 0 ? ABI_PAGE : 0);
+}
+
+static pa_t large_frame(void)
+{
+    return draw(20) == 0 ? any_frame() : draw(2) ? given : memory;
 }
 
 static void fill_space(struct space_desc *d)
@@ -177,6 +190,10 @@ static void step_call(uint32_t n)
             a[3] = MAP_WRITE | MAP_COPY | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
             a[5] = draw(4) == 0 ? any_frame() : a[2] ^ ABI_PAGE;
         }
+    } else if ((number == SYS_mapping_load || number == SYS_mapping_load_and_resume) && draw(3) == 0) {
+        a[1] = large_va();
+        a[2] = large_frame();
+        a[3] = MAP_LARGE | 1u << draw(3) | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
     } else if (number == SYS_signal_at) {
         a[0] = draw(4) == 0 ? any_va() : few_vas() + 8;
     } else if (number == SYS_mapping_unload || number == SYS_mapping_protect) {
@@ -188,6 +205,9 @@ static void step_call(uint32_t n)
         struct map_entry *e = host_at(scratch);
         for (unsigned i = 0; i < 8; i++) {
             e[i] = (struct map_entry){any_va(), any_frame(), draw(4) == 0 ? draw(32) : 1u << draw(3)};
+            if (draw(30) == 0) {
+                e[i] = (struct map_entry){large_va(), large_frame(), MAP_LARGE | 1u << draw(3)};
+            }
         }
         a[1] = ABI_WINDOW + scratch;
         a[2] = draw(9);
@@ -209,7 +229,10 @@ static void step_call(uint32_t n)
     last_number = number;
     struct frame *f = cpu->frame;
     oid_t caller = t->o.id;
+    uint64_t loads = host_instance()->stats->loads[OBJECT_MAPPING];
     bool done = host_call_once(n, number, a);
+    large += number == SYS_mapping_load && (a[3] & MAP_LARGE) != 0 &&
+             host_instance()->stats->loads[OBJECT_MAPPING] != loads;
     if (done && cpu->thread == t && t->o.id == caller && cpu->frame == f && f->rax == ERR_OK &&
         (number == SYS_space_load || number == SYS_thread_load)) {
         remember(f->rdx);
@@ -303,8 +326,6 @@ static void load_second(void)
     }
 }
 
-static uint64_t signals, copies;       // delivered and made in all runs: none would mean that nothing was tried
-
 static void run(uint32_t cpus, const char *cmdline, uint64_t s, uint32_t steps)
 {
     seed = s;
@@ -345,8 +366,9 @@ static void test_tiny(void **state)
         run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
         run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
     }
-    printf("%lu signals, %lu copies\n", (unsigned long)signals, (unsigned long)copies);
-    assert_true(count == 1 || (signals > 0 && copies > 0));
+    printf("%lu signals, %lu copies, %lu large mappings\n", (unsigned long)signals, (unsigned long)copies,
+           (unsigned long)large);
+    assert_true(count == 1 || (signals > 0 && copies > 0 && large > 0));
 }
 
 int main(void)

@@ -79,7 +79,7 @@ struct channel_entry {                   // k
     uint32_t type;                       // enum object_type
     uint32_t reason;                     // enum thread_reason
     uint64_t cookie;                     // of the object; of its space for a mapping
-    uint64_t id;                         // the id that is now stale; for a mapping its address
+    uint64_t id;                         // the id that is now stale; for a mapping its (first) address
     uint64_t value;                      // thread: state.value; mapping: frame_state bits
 };
 
@@ -93,11 +93,21 @@ struct channel {
 };
 _Static_assert(sizeof(struct channel) <= ABI_PAGE, "channel");
 
+// A large mapping is one mapping, in the space of a program as in a kernel's own: it takes one record, is loaded,
+// replaced and unloaded as a whole, and counts as one.  What is particular to it:
+//   - its referenced and modified bits go to the bytes of all 512 frames, so that a frame's byte means the same
+//     whatever the mappings were that it was seen through;
+//   - it needs rights to all four page groups that it lies in, and goes when one of them is narrowed too far;
+//   - a range of mapping_unload or mapping_protect that touches it takes all of it;
+//   - loading one unloads the small mappings of its 2 MiB first, in restartable steps, and loading a small one inside
+//     it unloads all of it: the rest is loaded again at its next fault.  A pager that gathers pages in a large frame
+//     lowers the small mappings to reading, copies, and loads the large one over them: no store can come between;
+//   - it cannot be a message page, have a receiver, or be a deferred copy.
 enum map_flags {
     MAP_READ   = 1,                      // implied by the others
     MAP_WRITE  = 2,
     MAP_EXEC   = 4,                      // never together with MAP_WRITE
-    MAP_LARGE  = 8,                      // 2 MiB, both addresses aligned so
+    MAP_LARGE  = 8,                      // 2 MiB, both addresses aligned so; see above
     MAP_LOCKED = 16,
     MAP_DEVICE = 32,                     // uncached
     MAP_MESSAGE = 64,                    // a page in message mode: whoever maps it writable may signal its addresses

@@ -131,7 +131,7 @@ static void check_tables(struct instance *in)
     for (uint32_t i = 0; i < in->ntables; i++) {
         struct table *t = &in->tables[i];
         pte_t *e = arch_phys(in->table_base + (pa_t)i * ABI_PAGE);
-        uint32_t used = 0, locked = 0;
+        uint32_t used = 0, locked = 0, large = 0;
         for (unsigned j = 0; j < PT_ENTRIES; j++) {
             if (!arch_pte_present(e[j])) {
                 CHECK(e[j] == 0);
@@ -141,11 +141,12 @@ static void check_tables(struct instance *in)
             if (t->level == 0 || (t->level == 1 && arch_pte_large(e[j]))) {
                 leaves++;
                 locked += arch_pte_locked(e[j]);
+                large += t->level;
             }
         }
         free += t->space == NULL;
         CHECK(t->space == NULL ? used == 0 : used == t->used && used > 0 && locked == t->locked);
-        CHECK(t->space == NULL || t->space->o.state != OBJECT_FREE);
+        CHECK(t->space == NULL || (t->space->o.state != OBJECT_FREE && large == t->large));
     }
     for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
         records += in->records[i].type == RECORD_MAPPING;

@@ -1,0 +1,8 @@
+// table_room.h - replacement of page tables.
+#pragma once
+#include <abi/errors.h>
+
+struct cpu;
+
+// One bounded step.  ERR_OK: one table more is free; ERR_RESTART: not yet; ERR_AGAIN: none that was looked at may go.
+err_t table_room(struct cpu *cpu);
