@@ -85,6 +85,36 @@ static void mappings(void)
     ak_frame_put(desc.place);
 }
 
+// 2 MiB by one mapping, in our own space, where we can write to it: unloading notes that for each of its frames.
+static void mappings_large(void)
+{
+    enum { FRAMES = ABI_LARGE / ABI_PAGE, ROUNDS = 32 };
+    static const va_t own = 0x600000000000;
+    pa_t run = ak_frame_alloc_run(2 * FRAMES), unit = (run + ABI_LARGE - 1) & ~(pa_t)(ABI_LARGE - 1);
+    uint64_t flags = MAP_READ | MAP_WRITE | MAP_LARGE, count;
+    uint64_t load[ROUNDS];
+
+    bench_check(run != 0 ? ERR_OK : ERR_LIMIT, "frames in a row");
+    bench_check(sys_mapping_load(ak_info->space, own, unit, flags), "large mapping");        // page tables are there
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        va_t va = own + (i + 1) * (va_t)ABI_LARGE;
+        MEASURE(i, sys_mapping_load(ak_info->space, va, unit, flags), "large mapping");
+        load[i] = bench_sample[i];
+        *(volatile uint64_t *)va = i;
+        memset(ak_window(ak_info->frame_states + (unit >> ABI_PAGE_SHIFT) - ak_info->first_frame), 0, FRAMES);
+        MEASURE(i, sys_mapping_unload(ak_info->space, va, ABI_LARGE, &count), "large mapping unload");
+    }
+    bench_line("mapping_unload_large", bench_median(ROUNDS));
+    memcpy(bench_sample, load, sizeof(load));
+    uint64_t median = bench_median(ROUNDS);
+    bench_line("mapping_load_large", median);
+    bench_line("mapping_load_large_page", (median + FRAMES - 1) / FRAMES);
+    bench_check(sys_mapping_unload(ak_info->space, own, ABI_LARGE, &count), "large mapping unload");
+    for (unsigned i = 0; i < 2 * FRAMES; i++) {
+        ak_frame_put(run + i * (pa_t)ABI_PAGE);
+    }
+}
+
 // Every mapping record is used, then each load replaces the mapping that was not referenced for longest.
 static void mappings_full(void)
 {
@@ -260,6 +290,7 @@ void caches_run(void)
 {
     empty = bench_empty();
     mappings();
+    mappings_large();
     mappings_full();
     threads();
     kernels();
