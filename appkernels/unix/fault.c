@@ -180,6 +180,10 @@ int vm_page(struct vm *vm, va_t va, uint32_t access, uint64_t *entry)
         return -EFAULT;
     }
     int e = check_access(r, access);
+    if (e == 0 && access == E_WRITE && vm_large_touch(vm, r, va)) {
+        *entry = *tree_find(&vm->pages, va >> ABI_PAGE_SHIFT);
+        return 0;
+    }
     return e != 0 ? e : fill(vm, r, va, access, entry);
 }
 

@@ -185,10 +185,13 @@ static void refuse_fault(struct task *t, int e, uint64_t address)
 }
 
 // The page is there: load it and go on.  While others use the same memory, it must not be taken away in between.
-static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t access)
+static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t access, bool large)
 {
-    pa_t frame = entry & ~(uint64_t)E_BITS;
-    uint64_t flags = vm_map_flags(entry, access);
+    uint64_t within = (large ? ABI_LARGE : ABI_PAGE) - 1;
+    pa_t frame = entry & ~(uint64_t)E_BITS & ~within;
+    uint64_t flags = vm_map_flags(entry, access) | (large ? MAP_LARGE : 0);
+
+    va &= ~within;
 
     if (t->vm->space == 0 || t->attention != 0) {
         giant_unlock();
@@ -232,9 +235,12 @@ _Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
         giant_unlock();
         ux_return(t);
     }
-    *tree_find(&t->vm->pages, f->addr >> ABI_PAGE_SHIFT) |= E_MAPPED;
-    vm_around(t->vm, f->addr, access);
-    map_and_return(t, f->addr & ~(va_t)(ABI_PAGE - 1), entry, access);
+    bool large = vm_large_map(t->vm, f->addr, entry);
+    if (!large) {
+        *tree_find(&t->vm->pages, f->addr >> ABI_PAGE_SHIFT) |= E_MAPPED;
+        vm_around(t->vm, f->addr, access);
+    }
+    map_and_return(t, f->addr, entry, access, large);
     ux_return(t);
 }
 

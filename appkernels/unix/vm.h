@@ -22,6 +22,7 @@ enum {                                   // of a page entry, in the bits below t
     E_EXEC    = 8,
     E_SHARED  = 16,                      // of a shared region
     E_MAPPED  = 32,                      // has been loaded into the space: a hint
+    E_LARGE   = 64,                      // its 2 MiB came as one, and may still be mapped as one: see large.c
     E_BITS    = 4095,
 };
 
@@ -111,3 +112,9 @@ void shared_put(struct shared *s);
 int  vm_page(struct vm *vm, va_t va, uint32_t access, uint64_t *entry);
 uint64_t vm_map_flags(uint64_t entry, uint32_t access);
 void vm_around(struct vm *vm, va_t va, uint32_t access);             // load neighbours too
+
+// large.c
+// A first write to memory without a file: the 2 MiB around va at once, if there is enough.  False: a page is made.
+bool vm_large_touch(struct vm *vm, const struct region *r, va_t va);
+// May the page of this entry be loaded together with the 2 MiB around it?  It is marked so.
+bool vm_large_map(struct vm *vm, va_t va, uint64_t entry);

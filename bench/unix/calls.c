@@ -291,6 +291,23 @@ static uint64_t open_close(unsigned n)
     return median(n);
 }
 
+// Memory that is large enough: for each page, when all of an aligned 2 MiB are touched.
+static uint64_t first_touch_large(unsigned n)
+{
+    enum { LARGE = 2 << 20 };
+    for (unsigned i = 0; i < n; i++) {
+        char *p = mmap(NULL, 2 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *at = (char *)(((uintptr_t)p + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
+        uint64_t start = clock_read();
+        for (unsigned k = 0; k < LARGE / PAGE; k++) {
+            *(volatile char *)(at + k * PAGE) = 1;
+        }
+        sample[i] = (clock_read() - start) / (LARGE / PAGE);
+        munmap(p, 2 * LARGE);
+    }
+    return median(n);
+}
+
 static uint64_t first_touch(unsigned n)
 {
     // Below the size and alignment at which Linux would give one large page.
@@ -370,6 +387,7 @@ static const struct {
     {"read_4k", read_file, 301},
     {"open_close", open_close, 301},
     {"first_touch", first_touch, 256},
+    {"first_touch_large", first_touch_large, 15},
     {"copy_on_write", copy_on_write, 128},
     {"shared_touch", shared_touch, 256},
 };

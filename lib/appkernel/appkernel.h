@@ -57,6 +57,7 @@ uint64_t ak_ns_from_ticks(uint64_t ticks);
 // Frames of the granted memory, each with a count of its users.
 pa_t     ak_frame_alloc(void);                   // one frame, count 1, contents undefined; 0: none free
 pa_t     ak_frame_alloc_run(unsigned count);     // adjacent frames, each with count 1
+pa_t     ak_frame_alloc_large(void);             // the 512 of an aligned 2 MiB, each with count 1
 void     ak_frame_get(pa_t frame);               // one more user; frames outside the grant are ignored
 void     ak_frame_put(pa_t frame);               // one user less; the last one frees it
 unsigned ak_frame_users(pa_t frame);             // for copy-on-write; frames outside the grant: 2

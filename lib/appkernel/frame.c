@@ -195,6 +195,40 @@ pa_t ak_frame_alloc_run(unsigned count)
     return frame;
 }
 
+enum { LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
+
+// The first aligned 2 MiB of free frames, or r->count.
+static uint64_t large_search(const struct frame_range *r)
+{
+    uint64_t index = (-r->base & (ABI_LARGE - 1)) >> ABI_PAGE_SHIFT, free = 0;
+
+    while (free < LARGE_FRAMES && index + LARGE_FRAMES <= r->count) {
+        if (r->record[index + free].users == 0) {
+            free++;
+        } else {
+            index += LARGE_FRAMES;
+            free = 0;
+        }
+    }
+    return free == LARGE_FRAMES ? index : r->count;
+}
+
+pa_t ak_frame_alloc_large(void)
+{
+    pa_t frame = 0;
+
+    ak_spin_lock(&frame_lock);
+    for (unsigned i = 0; frame == 0 && i < ranges && frames_free >= LARGE_FRAMES; i++) {
+        uint64_t index = large_search(&range[i]);
+        if (index < range[i].count) {
+            run_take(&range[i], index, LARGE_FRAMES);
+            frame = range[i].base + (index << ABI_PAGE_SHIFT);
+        }
+    }
+    ak_spin_unlock(&frame_lock);
+    return frame;
+}
+
 void ak_frame_get(pa_t frame)
 {
     struct frame_range *r;

@@ -113,6 +113,11 @@ pa_t ak_frame_alloc_run(unsigned count)
     return 0;
 }
 
+pa_t ak_frame_alloc_large(void)
+{
+    return 0;                              // no 2 MiB in a row
+}
+
 pa_t ak_frame_alloc(void)
 {
     return ak_frame_alloc_run(1);

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAKE_FAILED = -1, FAKE_PAGES = 640 };
+enum { FAKE_FAILED = -1, FAKE_PAGES = 1100 };
 #define FAKE_MEMORY (1ull << 40)         // physical; the window of lower addresses is the sanitizer's
 
 struct fake_setup {

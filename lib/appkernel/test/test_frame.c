@@ -185,6 +185,38 @@ static void body_edges(void)
     put_all();
 }
 
+// Only [512, 1024) is an aligned 2 MiB here.
+static void body_large(void)
+{
+    enum { FRAMES = ABI_LARGE / ABI_PAGE };
+
+    total = ak_frames_free();
+    for (unsigned round = 0; round < 3; round++) {
+        pa_t frame = ak_frame_alloc_large();
+        FAKE_CHECK(frame == frame_of(FRAMES) && ak_frames_free() == total - FRAMES);
+        for (unsigned i = 0; i < FRAMES; i++) {
+            given(frame + (pa_t)i * ABI_PAGE);
+        }
+        FAKE_CHECK(ak_frame_alloc_large() == 0);
+        unsigned last = round == 0 ? FRAMES : round == 1 ? 2 * FRAMES - 1 : FRAMES + fake_draw(FRAMES);
+        for (unsigned i = FRAMES; i < 2 * FRAMES; i++) {     // all but one
+            if (i != last) {
+                put(i);
+            }
+        }
+        FAKE_CHECK(ak_frame_alloc_large() == 0 && ak_frames_free() == total - 1);
+        put(last);
+    }
+    take_all();
+    FAKE_CHECK(ak_frame_alloc_large() == 0);
+    for (unsigned i = FRAMES - 1; i < 2 * FRAMES - 1; i++) { // as many, but not aligned
+        put(i);
+    }
+    FAKE_CHECK(ak_frame_alloc_large() == 0);
+    put_all();
+    FAKE_CHECK(ak_frame_alloc_large() == frame_of(FRAMES));
+}
+
 // ---- small objects ----------------------------------------------------------------------------------------
 
 static struct object {
@@ -322,6 +354,16 @@ static bool run_body(uint64_t seed, void (*fn)(void), int expected)
     return fake_run(&s) == expected;
 }
 
+static bool run_large(uint64_t seed)
+{
+    struct fake_setup s = {.seed = seed, .slots = 3, .entries = CHANNEL_ENTRIES, .cpus = 1, .turns = 1000,
+                           .quiet = quiet, .ranges = 1};
+
+    body = body_large;
+    s.range[0] = (struct memory_range){.base = frame_of(32), .length = (FAKE_PAGES - 32) * (uint64_t)ABI_PAGE};
+    return fake_run(&s) == 42;
+}
+
 static bool run_random(uint64_t seed)
 {
     return run_body(seed, body_random, 42);
@@ -353,6 +395,12 @@ static void test_random(void **state)
     assert_int_equal(fake_seeds(SEEDS, run_random), 0);
 }
 
+static void test_large(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_seeds(SEEDS, run_large), 0);
+}
+
 static void test_edges(void **state)
 {
     (void)state;
@@ -382,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random), cmocka_unit_test(test_edges),
         cmocka_unit_test(test_objects), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_large),
         cmocka_unit_test(test_freed_twice_panics),
     };
     return cmocka_run_group_tests_name("appkernel_frame", tests, NULL, NULL);
