@@ -142,6 +142,7 @@ int ak_main(const struct kernel_info *info)
         signals_run();
         reclaim_run();
         caches_run();
+        parked_run();
     }
     print("done\n", 5);
     (void)sys_power_off(0);

@@ -36,3 +36,4 @@ void signals_run(void);                          // signals.c: signals in their 
 void signals_far_run(void);                      // to a thread on another processor
 void caches_run(void);                           // caches.c: loading and unloading of all four objects
 void reclaim_run(void);                          // reclaim.c: a full kernel unloaded; locked objects
+void parked_run(void);                           // parked.c: threads at rest as records
