@@ -179,14 +179,15 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
     return true;
 }
 
-// Write back what has a place of k's in memory that k may no longer write.  True when nothing is left.
+// Write back what has a place of k's in memory that k may no longer write; also what is on its way out already, and is
+// written until it is gone.  True when nothing is left.
 static bool release_places(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
 
     for (uint32_t i = 0; i < in->threads.size; i++) {
         struct thread *t = thread_at(in, i);
-        if (t->o.state == OBJECT_LOADED && t->owner == k &&
+        if (t->o.state != OBJECT_FREE && t->owner == k &&
             !rights_cover(in, k, t->state_pa, ABI_PAGE, GROUP_WRITE) &&
             cache_unload(cpu, &t->o, REASON_EVICTED) != ERR_OK) {
             return false;
@@ -194,7 +195,7 @@ static bool release_places(struct cpu *cpu, struct appkernel *k)
     }
     for (uint32_t i = 0; i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);
-        if (s->o.state == OBJECT_LOADED && s->owner == k &&
+        if (s->o.state != OBJECT_FREE && s->owner == k &&
             !rights_cover(in, k, s->place_pa, sizeof(struct place), GROUP_WRITE) &&
             cache_unload(cpu, &s->o, REASON_EVICTED) != ERR_OK) {
             return false;
