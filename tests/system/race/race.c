@@ -414,7 +414,7 @@ static void set_up(void)
     for (unsigned i = 0; i < pairs; i++) {
         pair[i].page = page_take();
         actor_make(&pair[i].sender, send, i, 5);
-        actor_make(&pair[i].receiver, receive, i, 6);
+        actor_make(&pair[i].receiver, receive, i, 4);   // below: messages lie in its queue
     }
     for (unsigned i = 0; i < meddlers; i++) {
         actor_make(&meddler[i], meddle, i, 7);
