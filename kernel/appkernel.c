@@ -7,6 +7,7 @@
 #include "cache.h"
 #include "instance.h"
 #include "mapping.h"
+#include "quota.h"
 #include "rights.h"
 #include "share.h"
 #include "writeback.h"
@@ -14,24 +15,6 @@
 bool appkernel_pinned(const struct appkernel *k)
 {
     return k->o.lock && k->space != NULL && k->space->o.lock;
-}
-
-bool appkernel_limits_ok(struct instance *in, const struct appkernel *k, const struct kernel_limits *l)
-{
-    uint64_t spaces = l->locked_spaces, threads = l->locked_threads, mappings = l->locked_mappings;
-
-    if (l->max_priority >= ABI_PRIORITIES) {
-        return false;
-    }
-    for (uint32_t i = 0; i < in->kernels.size; i++) {
-        const struct appkernel *other = kernel_at(in, i);
-        if (other != k && other->o.state != OBJECT_FREE) {
-            spaces += other->limits.locked_spaces;
-            threads += other->limits.locked_threads;
-            mappings += other->limits.locked_mappings;
-        }
-    }
-    return spaces + 1 <= in->spaces.size && threads + 2 <= in->threads.size && mappings <= in->nlocked;
 }
 
 static bool entry_ok(va_t va)
@@ -63,10 +46,7 @@ static err_t decode(struct instance *in, struct appkernel *first, const struct k
         (d->frame_count != 0 && !rights_cover(in, first, d->frame_states, d->frame_count, GROUP_WRITE))) {
         return ERR_DENIED;
     }
-    if (!appkernel_limits_ok(in, NULL, &d->limits)) {
-        return ERR_LIMIT;
-    }
-    return ERR_OK;
+    return quota_check(in, NULL, &d->limits);
 }
 
 void appkernel_fill(struct instance *in, struct appkernel *k, const struct kernel_desc *d,
@@ -91,11 +71,11 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .frame_states_pa = d->frame_states,
         .first_frame = d->first_frame,
         .frame_count = d->frame_count,
-        .limits = d->limits,
         .rights = rights,
         .share = share,
         .o = o,
     };
+    quota_set(k, &d->limits);
     list_init(&k->o.link);
     memset(rights, 0, in->groups / 4 + 1);
     share_init(in, k, d->share);
@@ -117,7 +97,7 @@ err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id)
     if (e != ERR_OK) {
         return e;
     }
-    e = cache_make_room(cpu, &in->kernels, OBJECT_KERNEL);
+    e = cache_make_room(cpu, &in->kernels, OBJECT_KERNEL, NULL);
     if (e != ERR_OK) {
         return e;
     }
@@ -142,7 +122,7 @@ static bool release_dependents(struct cpu *cpu, struct appkernel *k)
             return false;
         }
     }
-    for (uint32_t i = 0; k->spaces > 0 && i < in->spaces.size; i++) {
+    for (uint32_t i = 0; k->held[OBJECT_SPACE] > 0 && i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);
         if (s->o.state == OBJECT_FREE || s == k->space || (s->owner != k && s->manager != k)) {
             continue;

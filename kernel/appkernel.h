@@ -13,6 +13,8 @@ struct cpu;
 struct share;
 struct space;
 
+enum { HELD_LOCKED = OBJECT_MAPPING + 1, HELD_COUNT };    // by enum object_type; locked mappings come last
+
 struct appkernel {
     struct object    o;                      // first
     struct space    *space;                  // I  its own
@@ -28,8 +30,9 @@ struct appkernel {
     pa_t             frame_states_pa;        // I
     uint64_t         first_frame, frame_count; // I
     struct kernel_limits limits;             // l
-    uint32_t         locked_spaces, locked_threads, locked_mappings;   // l  in use
-    uint32_t         threads, spaces;        // l  that depend on it: run in it or are its own; its own space apart
+    uint32_t         locked_spaces, locked_threads;   // l  in use
+    uint32_t         held[HELD_COUNT];       // l  descriptors that it loaded: see quota.h
+    uint32_t         threads;                // l  that depend on it: run in it or are its own
     oid_t            listener;               // l  thread to signal, may be stale
     uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at
     uint64_t         grant_key;              // l  which grant that is
@@ -45,7 +48,5 @@ void  appkernel_fill(struct instance *in, struct appkernel *k, const struct kern
 bool  appkernel_unload_step(struct cpu *cpu, struct appkernel *k);
 // Set rights on page groups, unloading what they no longer cover, step by step (ERR_RESTART).
 err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint32_t access);
-// May these limits be set?  Lock quotas of all kernels together stay below the number of slots.
-bool  appkernel_limits_ok(struct instance *in, const struct appkernel *k, const struct kernel_limits *l);
 // A lock counts only while everything the object depends on is locked.
 bool  appkernel_pinned(const struct appkernel *k);

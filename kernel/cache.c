@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "assert.h"
 #include "instance.h"
+#include "quota.h"
 
 enum victim_class {            // the lower the better a victim
     VICTIM_IDLE,               // no thread of it is ready
@@ -79,9 +80,23 @@ static uint32_t victim_kernel(struct cpu *cpu, struct object *o)
     return class;
 }
 
+// Whose it is; NULL for a kernel.
+static const struct appkernel *owner_of(const struct object *o)
+{
+    return o->type == OBJECT_THREAD  ? ((const struct thread *)o)->owner
+           : o->type == OBJECT_SPACE ? ((const struct space *)o)->owner
+                                     : NULL;
+}
+
+static bool may_take(const struct object *o, const struct appkernel *only)
+{
+    return o->type == OBJECT_KERNEL || quota_may_take(owner_of(o), o->type, only);
+}
+
 // The clock: from the hand on, the first object that is idle; else the best of the first SCAN_OBJECTS, or the
 // first that can go at all.
-static struct object *choose_victim(struct cpu *cpu, struct cache *c, enum object_type type)
+static struct object *choose_victim(struct cpu *cpu, struct cache *c, enum object_type type,
+                                    const struct appkernel *only)
 {
     static uint32_t (*const judge[])(struct cpu *, struct object *) = {
         [OBJECT_KERNEL] = victim_kernel, [OBJECT_SPACE] = victim_space, [OBJECT_THREAD] = victim_thread,
@@ -95,7 +110,7 @@ static struct object *choose_victim(struct cpu *cpu, struct cache *c, enum objec
             continue;
         }
         uint32_t class = judge[type](cpu, o);
-        if (class < best_class && (class == VICTIM_IDLE || !is_fresh(cpu->instance, o))) {
+        if (class < best_class && may_take(o, only) && (class == VICTIM_IDLE || !is_fresh(cpu->instance, o))) {
             best = o;
             best_class = class;
         }
@@ -106,25 +121,26 @@ static struct object *choose_victim(struct cpu *cpu, struct cache *c, enum objec
     return best;
 }
 
-err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type)
+err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, const struct appkernel *k)
 {
     struct instance *in = cpu->instance;
+    const struct appkernel *only = k != NULL && quota_full(k, type, 1) ? k : NULL;
 
-    if (c->free > 0) {
+    if (c->free > 0 && only == NULL) {
         return ERR_OK;
     }
     for (struct list *n = in->unloading.next; n != &in->unloading; n = n->next) {
         struct object *o = list_entry(n, struct object, link);
-        if (o->type == type) {
-            return cache_step(cpu, o) ? ERR_OK : (err_t)ERR_RESTART;
+        if (o->type == type && (only == NULL || owner_of(o) == only)) {
+            return cache_step(cpu, o) && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
         }
     }
-    struct object *victim = choose_victim(cpu, c, type);
+    struct object *victim = choose_victim(cpu, c, type, only);
     if (victim == NULL) {
         in->stats->again++;
         return ERR_AGAIN;
     }
-    return cache_unload(cpu, victim, REASON_EVICTED);
+    return cache_unload(cpu, victim, REASON_EVICTED) == ERR_OK && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
 }
 
 bool cache_step(struct cpu *cpu, struct object *o)

@@ -3,7 +3,8 @@
 // Order of victims: waiting threads and what only they use; ready in program mode; ready in a handler;
 // running.  Never the caller and what it stands on.  What has ready or running threads is safe for a slice
 // after its load, so that two loaders cannot evict each other for ever: if nothing else is left, the load
-// answers `again`, for a slice at most.
+// answers `again`, for a slice at most.  What a kernel is sure of is no victim, and a kernel at its maximum takes one
+// of its own: quota.h.
 // An unload is a chain of bounded steps.  Whoever wants it takes steps by restarting its call; idle
 // processors take the rest.  Locking: the instance lock.  Cache Kernel, 4.2.
 #pragma once
@@ -12,10 +13,12 @@
 
 #include "handle.h"
 
+struct appkernel;
 struct cpu;
 
-// OK when a slot of this cache is free; ERR_RESTART: a victim is on its way out; ERR_AGAIN: none was found.
-err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type);
+// OK when a slot of this cache is free for k (NULL: there is no limit); ERR_RESTART: a victim is on its way out;
+// ERR_AGAIN: none was found.
+err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, const struct appkernel *k);
 // One step of an unload; true when the slot is free.
 bool  cache_step(struct cpu *cpu, struct object *o);
 // One step of any unload that is going on; true if one is still left.

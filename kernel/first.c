@@ -13,6 +13,7 @@
 #include "instance_boot.h"
 #include "kprint.h"
 #include "mapping.h"
+#include "quota.h"
 #include "rights.h"
 
 enum { FIRST_PRIORITY = ABI_PRIORITIES - 1 };
@@ -144,8 +145,10 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
         .frame_states = page_of(f, PAGE_FRAME_STATES),
         .first_frame = 0,
         .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
-        .limits = {ABI_PRIORITIES - 1, in->kernels.size, in->kernels.size,
-                   in->nlocked - 16 * in->kernels.size},
+        .limits = {.max_priority = ABI_PRIORITIES - 1,
+                   .locked_spaces = in->kernels.size,
+                   .locked_threads = in->kernels.size,
+                   .locked_mappings = in->nlocked - 16 * in->kernels.size},
     };
     struct space_desc s = {
         .flags = LOAD_LOCKED, .rule = TRAP_NATIVE, .place = page_of(f, PAGE_PLACES) + sizeof(struct place)};
@@ -157,7 +160,7 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     memset(d.share, 100, sizeof(d.share));
     f->k = (struct appkernel *)handle_take(&in->kernels, arch_now());
     in->first = f->k;
-    f->k->limits = d.limits;
+    quota_set(f->k, &d.limits);
     grant(f, f->block, f->block_size, GROUP_WRITE);
     oid_t id;
     if (space_load(f->cpu, f->k, &s, &id) != ERR_OK) {
@@ -165,7 +168,7 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     }
     f->space = space_find(in, id);
     appkernel_fill(in, f->k, &d, f->space);
-    f->k->locked_spaces = f->k->spaces = 1;
+    f->k->locked_spaces = f->k->held[OBJECT_SPACE] = 1;
     grant(f, f->block, f->block_size, GROUP_WRITE);
 }
 

@@ -7,7 +7,9 @@
 #include "base.h"
 #include "frame_state.h"
 #include "instance.h"
+#include "mapping_room.h"
 #include "pmap.h"
+#include "quota.h"
 #include "rights.h"
 #include "table.h"
 #include "table_room.h"
@@ -17,8 +19,6 @@
 enum {
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
-    SCAN_RECORDS = 256, // records the clock looks at before it takes the next one anyway
-    LARGE_CHANCE = 31, // a large mapping that gets a second chance counts for so many records more
     STEP_RECEIVERS = 8, // mappings with a receiver that are unloaded in one step
     SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
@@ -26,6 +26,12 @@ enum {
 static uint32_t entry_bits(pte_t e)
 {
     return (arch_pte_referenced(e) ? FRAME_REFERENCED : 0u) | (arch_pte_modified(e) ? FRAME_MODIFIED : 0u);
+}
+
+// k has n records more of the pool, or less.
+static void count_records(struct appkernel *k, bool locked, uint32_t n)
+{
+    k->held[OBJECT_MAPPING + locked] += n;
 }
 
 // Remove one mapping.  Its translation is in the batch afterwards; the caller flushes it before it unlocks or
@@ -43,7 +49,7 @@ static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     uint32_t bits = entry_bits(old);
     bool locked = r.locked;
     frame_state_note(k, r.pfn, r.large, bits);
-    k->locked_mappings -= locked * (1u + r.signal + r.copy);
+    count_records(k, locked, 0u - (1u + r.signal + r.copy));
     s->copies -= r.copy;
     in->message_version += (arch_pte_access(old) & MAP_MESSAGE) != 0;
     tlb_batch_add(b, va);
@@ -115,7 +121,7 @@ void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
     tlb_flush_locked(cpu, &b);
 }
 
-static void record_evict(struct cpu *cpu, const struct record *r)
+void mapping_evict_record(struct cpu *cpu, const struct record *r)
 {
     struct space *s = space_at(cpu->instance, (uint32_t)r->space);
     va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
@@ -124,35 +130,6 @@ static void record_evict(struct cpu *cpu, const struct record *r)
     bool found = table_find(cpu->instance, s, va, r->large ? 1 : 0, &leaf);
     assert(found);
     mapping_evict(cpu, s, va, &leaf);
-}
-
-// The clock over replaceable records: a referenced mapping gets a second chance.
-static void record_make_room(struct cpu *cpu)
-{
-    struct instance *in = cpu->instance;
-
-    for (uint32_t looked = 0;; looked++) {
-        struct record *r = &in->records[in->hand];
-        in->hand = (in->hand + 1) % in->nrecords;
-        if (r->type != RECORD_MAPPING) {
-            continue; // one that names a receiver goes with its mapping
-        }
-        struct space *s = space_at(in, (uint32_t)r->space);
-        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
-        struct leaf leaf;
-        bool found = table_find(in, s, va, r->large ? 1 : 0, &leaf);
-        assert(found);
-        pte_t e = load_relaxed(leaf.pte);
-        if (arch_pte_referenced(e) && looked < SCAN_RECORDS && looked < in->nrecords) {
-            struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
-            frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
-            looked += r->large ? LARGE_CHANCE : 0;
-            fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
-            continue;
-        }
-        mapping_evict(cpu, s, va, &leaf);
-        return;
-    }
 }
 
 // An entry of this space changes in place: the same frame, other rights.
@@ -241,7 +218,7 @@ static void mapping_enter(struct instance *in, struct appkernel *k, struct space
         pmap_copy_set(in, r, copy_to);
         s->copies++;
     }
-    k->locked_mappings += locked * records_for(flags);
+    count_records(k, locked, records_for(flags));
     in->message_version += (flags & MAP_MESSAGE) != 0;
     in->stats->loads[OBJECT_MAPPING]++;
 }
@@ -262,18 +239,18 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
     }
     struct record *crowd = pmap_crowded(in, (flags & MAP_COPY ? more->source : pa) >> ABI_PAGE_SHIFT);
     if (crowd != NULL) {
-        record_evict(cpu, crowd);
+        mapping_evict_record(cpu, crowd);
     }
     e = mapping_displace(cpu, k, s, va, pa, flags, more->receiver, &done);
     if (e != ERR_OK || done) {
         return e;
     }
-    while (!pmap_has_free(in, locked, records_for(flags))) {
-        assert(!locked);                            // quotas are below the pool's size
-        record_make_room(cpu);
+    e = mapping_room_records(cpu, k, locked, records_for(flags));
+    if (e != ERR_OK) {
+        return e;
     }
     while (in->stats->free_tables < table_missing(in, s, va, level)) {
-        e = table_room(cpu);
+        e = table_room(cpu, k);
         if (e != ERR_OK) {
             return e;
         }
@@ -307,14 +284,14 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     }
     struct record *crowd = pmap_crowded(in, copy >> ABI_PAGE_SHIFT);
     if (crowd != NULL && crowd != r) {              // r itself stays in its bucket
-        record_evict(cpu, crowd);
+        mapping_evict_record(cpu, crowd);
     }
     memcpy(arch_phys(copy), arch_phys(source), ABI_PAGE);
     pte_t fresh = arch_pte_leaf(copy, MAP_READ | MAP_WRITE);
     store_relaxed(leaf.pte, arch_pte_locked(old) ? arch_pte_set_locked(fresh) : fresh);
     frame_state_note(k, source >> ABI_PAGE_SHIFT, false, entry_bits(old));
     pmap_copy_done(in, r);
-    k->locked_mappings -= r->locked;
+    count_records(k, r->locked, 0u - 1u);
     s->copies--;
     in->stats->copies++;
     tlb_batch_init(&b, s);
@@ -328,7 +305,7 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
     struct record *r = pmap_signal_first(cpu->instance, t);
 
     for (uint32_t n = 0; r != NULL && n < STEP_RECEIVERS; n++) {     // each takes its senders along
-        record_evict(cpu, r);
+        mapping_evict_record(cpu, r);
         r = pmap_signal_first(cpu->instance, t);
     }
     return r == NULL;
@@ -340,9 +317,12 @@ bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *
                   1 << (MAP_READ | MAP_EXEC) };
     struct table *t = table_last(s, va);
     uint64_t pfn = pa >> ABI_PAGE_SHIFT, group = pa >> ABI_GROUP_SHIFT;
-    uint32_t need = flags & MAP_WRITE ? GROUP_WRITE : GROUP_READ;
+    _Static_assert(((uint32_t)GROUP_READ | (uint32_t)MAP_WRITE) == (uint32_t)GROUP_WRITE, "the same bit");
+    uint32_t need = GROUP_READ | (uint32_t)(flags & MAP_WRITE);
+    struct system_stats *stats = in->stats;
 
     if (t == NULL || flags > MAP_ACCESS || !(GOOD >> flags & 1) || ((va | pa) & (ABI_PAGE - 1)) != 0 || s->owner != k ||
+        k->held[OBJECT_MAPPING] >= k->limits.range[OBJECT_MAPPING].most ||
         group >= in->groups || (rights_get(k, group) & need) != need || pfn - k->first_frame >= k->frame_count) {
         return false;
     }
@@ -352,7 +332,8 @@ bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *
     }
     store_relaxed(pte, arch_pte_leaf(pa, (uint32_t)flags));
     t->used++;
-    in->stats->loads[OBJECT_MAPPING]++;
+    k->held[OBJECT_MAPPING]++;
+    stats->loads[OBJECT_MAPPING]++;
     return true;
 }
 
@@ -375,7 +356,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
     struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
     if (r->copy && !(access & MAP_WRITE)) {
         pmap_copy_cancel(in, r);
-        k->locked_mappings -= r->locked;
+        count_records(k, r->locked, 0u - 1u);
         s->copies--;
     }
     frame_state_note(k, r->pfn, r->large, entry_bits(old));
@@ -452,6 +433,6 @@ void mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
     struct record *r;
 
     while ((r = record_uncovered(cpu->instance, k, pfn)) != NULL) {
-        record_evict(cpu, r);
+        mapping_evict_record(cpu, r);
     }
 }

@@ -11,6 +11,7 @@ struct appkernel;
 struct cpu;
 struct instance;
 struct leaf;
+struct record;
 struct space;
 struct thread;
 
@@ -43,8 +44,9 @@ err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32
 // The same for a replacement: the channel is told if the reason is REASON_EVICTED.
 err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
                          uint64_t *count);
-// Replace a mapping of any space, and tell every processor at once.
+// Replace a mapping of any space, or that of a record, and tell every processor at once.
 void  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
+void  mapping_evict_record(struct cpu *cpu, const struct record *r);
 // The same over a whole space that no processor uses and nobody can name; true when nothing is left.
 bool  mapping_unload_all(struct cpu *cpu, struct space *s);
 // Unload the mappings of a frame that k loaded and its rights no longer cover.

@@ -53,7 +53,7 @@ err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, v
     if (write && !has_frame_states(k, pa >> ABI_PAGE_SHIFT, size >> ABI_PAGE_SHIFT)) {
         return ERR_INVAL; // a modified bit would have no place to go
     }
-    if ((flags & MAP_LOCKED) && k->limits.locked_mappings - k->locked_mappings < records_for(flags)) {
+    if ((flags & MAP_LOCKED) && k->limits.locked_mappings - k->held[HELD_LOCKED] < records_for(flags)) {
         return ERR_LIMIT;
     }
     if ((flags & MAP_MESSAGE) && pmap_is_full(in, pa >> ABI_PAGE_SHIFT) &&

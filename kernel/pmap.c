@@ -3,6 +3,7 @@
 
 #include "assert.h"
 #include "instance.h"
+#include "quota.h"
 
 static uint32_t *bucket_of(struct instance *in, uint64_t pfn)
 {
@@ -94,6 +95,19 @@ bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t
     return true;
 }
 
+static struct record *oldest_spare(struct instance *in, uint64_t pfn)
+{
+    struct record *oldest = NULL;
+
+    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
+        if (!r->locked && r->type == RECORD_MAPPING &&
+            quota_spares(kernel_at(in, (uint32_t)r->loader), OBJECT_MAPPING)) {
+            oldest = r;
+        }
+    }
+    return oldest;
+}
+
 struct record *pmap_crowded(struct instance *in, uint64_t pfn)
 {
     struct record *oldest = NULL;
@@ -105,7 +119,11 @@ struct record *pmap_crowded(struct instance *in, uint64_t pfn)
             count++;
         }
     }
-    return count < PMAP_WAYS ? NULL : oldest;
+    if (count < PMAP_WAYS) {
+        return NULL;
+    }
+    struct record *spare = oldest_spare(in, pfn);
+    return spare == NULL ? oldest : spare;
 }
 
 bool pmap_is_full(struct instance *in, uint64_t pfn)

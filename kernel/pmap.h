@@ -62,7 +62,8 @@ struct record *pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint
 // The same for a replaceable mapping of a page, if a record is free and the bucket is nearly empty; else false.
 bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader);
 // A bucket holds at most PMAP_WAYS replaceable mappings, so that a frame which somebody maps ten thousand times makes
-// nobody's look-up long.  The record that must go before this frame gets one more, or NULL.
+// nobody's look-up long.  The record that must go before this frame gets one more, or NULL: the oldest, if possible
+// of a kernel that has more than it is sure of.
 enum { PMAP_WAYS = 128 };
 struct record *pmap_crowded(struct instance *in, uint64_t pfn);
 // Do PMAP_WAYS mappings of this very frame exist, locked ones too?

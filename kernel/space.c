@@ -33,7 +33,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     if (e != ERR_OK) {
         return e;
     }
-    e = cache_make_room(cpu, &in->spaces, OBJECT_SPACE);
+    e = cache_make_room(cpu, &in->spaces, OBJECT_SPACE, k);
     if (e != ERR_OK) {
         return e;
     }
@@ -49,7 +49,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->last = NULL;
     s->copies = 0;
     list_init(&s->threads);
-    k->spaces++;
+    k->held[OBJECT_SPACE]++;
     s->o.lock = d->flags & LOAD_LOCKED;
     k->locked_spaces += s->o.lock;
     s->place->loaded = 1;
@@ -119,7 +119,7 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
     __atomic_store_n(&s->place->reason, s->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&s->place->loaded, 0, __ATOMIC_RELEASE);
     s->owner->locked_spaces -= s->o.lock;
-    s->owner->spaces--;
+    s->owner->held[OBJECT_SPACE]--;
     in->stats->unloads[OBJECT_SPACE]++;
     writeback_post(cpu, s->owner, &s->o, s->cookie, 0);
     handle_release(&in->spaces, &s->o);

@@ -10,6 +10,8 @@
 #include "cache.h"
 #include "instance.h"
 #include "mapping.h"
+#include "pinned.h"
+#include "quota.h"
 #include "sched.h"
 #include "share.h"
 #include "signal.h"
@@ -112,15 +114,11 @@ static err_t sys_kernel_limits(struct call *c)
     if (e != ERR_OK) {
         return e;
     }
-    if (l.max_priority >= ABI_PRIORITIES) {
-        return ERR_INVAL;
+    e = quota_check(c->in, k, &l);
+    if (e == ERR_OK) {
+        quota_change(c->cpu, k, &l);
     }
-    if (!appkernel_limits_ok(c->in, k, &l) || l.locked_spaces < k->locked_spaces ||
-        l.locked_threads < k->locked_threads || l.locked_mappings < k->locked_mappings) {
-        return ERR_LIMIT;
-    }
-    k->limits = l;
-    return ERR_OK;
+    return e;
 }
 
 static err_t sys_space_load(struct call *c)
@@ -300,6 +298,15 @@ static err_t sys_signal(struct call *c)
     if (t != NULL) {
         sched_signal(c->cpu, t);
     }
+    return e;
+}
+
+static err_t sys_pinned(struct call *c)
+{
+    bool pinned = false;
+
+    err_t e = pinned_ask(c->in, c->kern, c->a[0], c->a[1], c->a[2], &pinned);
+    c->value = e == ERR_OK && pinned;
     return e;
 }
 

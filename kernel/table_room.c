@@ -8,6 +8,7 @@
 #include "frame_state.h"
 #include "instance.h"
 #include "mapping.h"
+#include "quota.h"
 #include "table.h"
 
 enum { SCAN_TABLES = 256 };
@@ -35,26 +36,40 @@ static bool stays(const struct table *t)
            (t->locked > 0 && (own || space_pinned(t->space)));
 }
 
-err_t table_room(struct cpu *cpu)
+// The next table that may go; if possible one whose mappings are more than its kernel is sure of, or are k's.
+static struct table *choose(struct instance *in, const struct appkernel *k)
 {
-    struct instance *in = cpu->instance;
-    uint32_t before = in->stats->free_tables;
+    struct table *other = NULL;
 
     for (uint32_t looked = 0; looked < SCAN_TABLES && looked < in->ntables; looked++) {
         struct table *t = &in->tables[in->table_hand];
-        if (stays(t)) {
-            in->table_hand = (in->table_hand + 1) % in->ntables;
-            continue;
+        if (!stays(t)) {
+            if (t->space->manager == k || quota_spares(t->space->manager, OBJECT_MAPPING)) {
+                return t;                           // the hand stays until it is empty
+            }
+            other = other == NULL ? t : other;
         }
-        if (t->level == 1) {
-            evict_large(cpu, t);
-        } else {
-            va_t va = t->base;
-            uint64_t count = 0;
-            (void)mapping_range_step(cpu, t->space, &va, t->base + ABI_LARGE, 0, REASON_EVICTED, &count);
-        }
-        return in->stats->free_tables > before ? ERR_OK : (err_t)ERR_RESTART;
+        in->table_hand = (in->table_hand + 1) % in->ntables;
     }
-    in->stats->again++;
-    return ERR_AGAIN;
+    return other;
+}
+
+err_t table_room(struct cpu *cpu, const struct appkernel *k)
+{
+    struct instance *in = cpu->instance;
+    uint32_t before = in->stats->free_tables;
+    struct table *t = choose(in, k);
+
+    if (t == NULL) {
+        in->stats->again++;
+        return ERR_AGAIN;
+    }
+    if (t->level == 1) {
+        evict_large(cpu, t);
+    } else {
+        va_t va = t->base;
+        uint64_t count = 0;
+        (void)mapping_range_step(cpu, t->space, &va, t->base + ABI_LARGE, 0, REASON_EVICTED, &count);
+    }
+    return in->stats->free_tables > before ? ERR_OK : (err_t)ERR_RESTART;
 }

@@ -2,7 +2,9 @@
 #pragma once
 #include <abi/errors.h>
 
+struct appkernel;
 struct cpu;
 
-// One bounded step.  ERR_OK: one table more is free; ERR_RESTART: not yet; ERR_AGAIN: none that was looked at may go.
-err_t table_room(struct cpu *cpu);
+// One bounded step of making a table free for k.  ERR_OK: one table more is free; ERR_RESTART: not yet; ERR_AGAIN: none
+// that was looked at may go.
+err_t table_room(struct cpu *cpu, const struct appkernel *k);

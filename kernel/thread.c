@@ -123,6 +123,7 @@ static void fill(struct instance *in, struct thread *t, const struct thread_desc
     page_enter(in, t);
     kern->threads++;
     owner->threads += owner != kern;
+    owner->held[OBJECT_THREAD]++;
 }
 
 err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_desc *d, oid_t *id)
@@ -140,7 +141,7 @@ err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_
     if (depth > ABI_MAX_DEPTH || (depth == 0 && space == NULL) || page_in_use(in, d->state)) {
         return ERR_INVAL;
     }
-    e = cache_make_room(cpu, &in->threads, OBJECT_THREAD);
+    e = cache_make_room(cpu, &in->threads, OBJECT_THREAD, owner);
     if (e != ERR_OK) {
         return e;
     }
@@ -221,6 +222,7 @@ bool thread_unload_step(struct cpu *cpu, struct thread *t)
     page_leave(in, t);
     t->kern->threads--;
     t->owner->threads -= t->owner != t->kern;
+    t->owner->held[OBJECT_THREAD]--;
     handle_release(&in->threads, &t->o);
     in->stats->free_threads = in->threads.free;
     return true;

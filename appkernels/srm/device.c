@@ -74,14 +74,14 @@ err_t app_map_signals(struct app *a, unsigned index)
 // Its alarm shall not ring any more.  srm's own message page of the clock is used for it, by mapping the app's there.
 void app_quiet_devices(unsigned index)
 {
-    struct clock_set *s = (struct clock_set *)DEVICE_PLACE(PLACES);
+    struct clock_set *s = (struct clock_set *)DEVICE_PLACE(PLACE_END);
     uint64_t receivers;
 
-    if (map(srm_info->space, PLACES, send_page(DEVICE_CLOCK, index), MAP_WRITE | MAP_MESSAGE, 0) != ERR_OK) {
+    if (map(srm_info->space, PLACE_END, send_page(DEVICE_CLOCK, index), MAP_WRITE | MAP_MESSAGE, 0) != ERR_OK) {
         return;
     }
     s->when = s->period = 0;
     (void)sys_signal_at((va_t)s, &receivers);
     uint64_t unloaded;
-    (void)sys_mapping_unload(srm_info->space, DEVICE_PLACE(PLACES), ABI_PAGE, &unloaded);
+    (void)sys_mapping_unload(srm_info->space, DEVICE_PLACE(PLACE_END), ABI_PAGE, &unloaded);
 }

@@ -83,6 +83,11 @@ static err_t map_all(struct app *a, unsigned index)
     return e == ERR_OK ? app_map_devices(a, index) : e;
 }
 
+static struct kernel_range range(const struct policy_range *r)
+{
+    return (struct kernel_range){(uint32_t)r->least, (uint32_t)r->most};
+}
+
 static err_t load_kernel(struct app *a, unsigned index)
 {
     const struct policy_kernel *p = a->policy;
@@ -93,7 +98,13 @@ static err_t load_kernel(struct app *a, unsigned index)
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
         .cookie = APP_COOKIE(index, PART_KERNEL),
-        .limits = {(uint32_t)p->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
+        .limits = {.max_priority = (uint32_t)p->priority,
+                   .locked_spaces = (uint32_t)p->spaces,
+                   .locked_threads = (uint32_t)p->threads,
+                   .locked_mappings = (uint32_t)p->mappings,
+                   .range = {[OBJECT_SPACE] = range(&p->space),
+                             [OBJECT_THREAD] = range(&p->thread),
+                             [OBJECT_MAPPING] = range(&p->mapping)}},
     };
 
     memset(d.share, (int)p->share, sizeof(d.share));

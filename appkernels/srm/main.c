@@ -194,6 +194,18 @@ static void read_policy(void)
     }
 }
 
+// What the parser does not know: how many processors there are.
+static void check_policy(void)
+{
+    for (unsigned i = 0; i < policy.count; i++) {
+        const struct policy_kernel *k = &policy.kernel[i];
+        if (k->mapping.most != 0 && k->mapping.most < 16ull * srm_system->cpus) {
+            srm_fail("policy line %u: max_mappings is 16 for each processor at least: %u", k->number,
+                     16 * srm_system->cpus);
+        }
+    }
+}
+
 static void start_all(void)
 {
     struct memory_range places;
@@ -222,6 +234,7 @@ void srm_main(const struct kernel_info *info)
     srm_info = info;
     srm_system = srm_window(info->system);
     read_policy();
+    check_policy();
     if (sys_listen(info->thread) != ERR_OK) {
         srm_fail("the supervisor refuses the writeback channel");
     }

@@ -125,6 +125,12 @@ static bool read_setting(struct reader *r, struct policy_kernel *k, const char *
         {"spaces=", &k->spaces, 65535},
         {"threads=", &k->threads, 65535},
         {"mappings=", &k->mappings, UINT32_MAX},
+        {"min_spaces=", &k->space.least, 65535},
+        {"max_spaces=", &k->space.most, 65535},
+        {"min_threads=", &k->thread.least, 65535},
+        {"max_threads=", &k->thread.most, 65535},
+        {"min_mappings=", &k->mapping.least, 1 << 23},
+        {"max_mappings=", &k->mapping.most, 1 << 23},
     };
 
     for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
@@ -141,6 +147,18 @@ static bool read_setting(struct reader *r, struct policy_kernel *k, const char *
         return true;
     }
     return strncmp(word, "args=", 5) == 0 || wrong(r, "unknown word", word);
+}
+
+static bool check_range(struct reader *r, const char *type, const struct policy_range *range, uint64_t floor)
+{
+    char word[32];
+
+    if (range->most == 0 || (range->most >= range->least && range->most >= floor)) {
+        return true;
+    }
+    base_format(word, sizeof(word), "max_%s=%lu", type, (unsigned long)range->most);
+    return wrong(r, range->most < range->least ? "a maximum below the minimum" : "a maximum that locks could use up",
+                 word);
 }
 
 static bool read_kernel(struct reader *r)
@@ -170,6 +188,10 @@ static bool read_kernel(struct reader *r)
     }
     if (!k->rest && k->memory == 0) {
         return wrong(r, "memory=SIZE or memory=rest is missing", k->name);
+    }
+    if (!check_range(r, "spaces", &k->space, k->spaces + 1) ||
+        !check_range(r, "threads", &k->thread, k->threads + 2) || !check_range(r, "mappings", &k->mapping, 1)) {
+        return false;
     }
     p->count++;
     return true;

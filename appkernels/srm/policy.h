@@ -1,10 +1,13 @@
 // policy.h - the policy file: which application kernels run, and what each is given.
 //
 // Lines of words; `#` begins a comment.
-//     kernel NAME memory=SIZE|rest [priority=N] [share=N] [spaces=N] [threads=N] [mappings=N] [console]
-//                 [args="..."]
+//     kernel NAME memory=SIZE|rest [priority=N] [share=N] [spaces=N] [threads=N] [mappings=N]
+//                 [min_spaces=N] [max_spaces=N] [min_threads=N] [max_threads=N] [min_mappings=N] [max_mappings=N]
+//                 [console] [args="..."]
 //     primary NAME        when this kernel ends, everything ends, with its value
-// spaces, threads and mappings are how many of each the kernel may lock.
+// spaces, threads and mappings are how many of each the kernel may lock.  min_ is how many descriptors of the type
+// it is sure of, 0 if not said: no other kernel's load takes them.  max_ is how many it holds at most; 0 or nothing
+// said: any number.  It is more than it may lock, by 2 for threads; for mappings, at least 16 for each processor.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +23,7 @@ struct policy_kernel {
     bool     console;
     uint64_t memory;                     // bytes, unless rest
     uint64_t priority, share, spaces, threads, mappings;
+    struct policy_range { uint64_t least, most; } space, thread, mapping;
 };
 
 struct policy {

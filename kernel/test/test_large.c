@@ -248,7 +248,7 @@ static void test_refused(void **state)
     k->frame_count = (unit >> ABI_PAGE_SHIFT) + LARGE_FRAMES - 1 - k->first_frame;   // one frame has no place for bits
     assert_int_equal(load(AT, unit, MAP_WRITE | MAP_LARGE), ERR_INVAL);
     k->frame_count = count;
-    k->limits.locked_mappings = k->locked_mappings;
+    k->limits.locked_mappings = k->held[HELD_LOCKED];
     assert_int_equal(load(AT, unit, MAP_READ | MAP_LARGE | MAP_LOCKED), ERR_LIMIT);
     assert_int_equal(in->stats->loads[OBJECT_MAPPING], loads);
     assert_true(touch(AT + 3 * ABI_PAGE, MAP_READ));
@@ -350,7 +350,7 @@ static void test_narrowing(void **state)
                                  ERR_OK);
                 instance_unlock(cpu);
                 assert_int_equal(call(SYS_kernel_grant, second, group + g, 1, to), ERR_OK);
-                assert_int_equal(k->locked_mappings, 0);
+                assert_int_equal(k->held[HELD_LOCKED], 0);
                 bool readable = table_find(in, k->space, AT + ABI_LARGE, 1, &leaf) && arch_pte_present(*leaf.pte);
                 assert_int_equal(readable, to == GROUP_READ);
                 assert_false(table_find(in, k->space, AT, 1, &leaf) && arch_pte_present(*leaf.pte));

@@ -2,7 +2,8 @@
 //
 // Up to four processors run threads of the first kernel and of another one that it loads.  Each step one processor
 // makes a call with ids that are good, stale or made up, or touches memory, or takes an interrupt, or the clock
-// moves.  Interrupts between processors are delayed at random.  QUOIN_SEED=n repeats a run, QUOIN_STEPS=n sets its
+// moves.  Interrupts between processors are delayed at random.  The limits of the other kernel change.
+// QUOIN_SEED=n repeats a run, QUOIN_STEPS=n sets its
 // length.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@ enum { IDS = 24, PAGES = 64, SPACES = 6, VAS = 2048 };
 
 static uint64_t seed;
 static uint64_t last_number;
+static uint64_t limits;                // that were set in all runs
 
 static uint32_t draw(uint32_t below)
 {
@@ -89,25 +91,31 @@ static pa_t large_frame(void)
     return draw(20) == 0 ? any_frame() : draw(2) ? given : memory;
 }
 
-static void fill_space(struct space_desc *d)
+// The first of the pages where a kernel has its places and state pages; `page(PAGES)` for the first kernel.
+static pa_t places_of(const struct thread *t)
+{
+    return t->kern == host_instance()->first ? page(PAGES) : given + (pa_t)PAGES * ABI_PAGE;
+}
+
+static void fill_space(struct space_desc *d, pa_t places)
 {
     *d = (struct space_desc){.flags = draw(8) == 0,
                              .rule = draw(2),
                              .cookie = seed,
-                             .place = page(PAGES + draw(SPACES)) + 64 * draw(4)};
+                             .place = places + draw(SPACES) * (pa_t)ABI_PAGE + 64 * draw(4)};
 }
 
-static void fill_thread(struct thread_desc *d)
+static void fill_thread(struct thread_desc *d, pa_t places)
 {
-    uint32_t slot = PAGES + SPACES + draw(16);
-    struct thread_state *s = host_at(page(slot));
+    pa_t at = places + (SPACES + draw(16)) * (pa_t)ABI_PAGE;
+    struct thread_state *s = host_at(at);
 
     *d = (struct thread_desc){.space = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE],
                               .flags = draw(8) == 0 ? LOAD_LOCKED : 0,
                               .priority = draw(10),
-                              .state = page(slot),
-                              .state_va = ABI_WINDOW + page(slot),
-                              .xstack = ABI_WINDOW + page(slot) + 4096,
+                              .state = at,
+                              .state_va = ABI_WINDOW + at,
+                              .xstack = ABI_WINDOW + at + 4096,
                               .cookie = seed,
                               .affinity = draw(3) == 0 ? 1u << draw(4) : 0,
                               .signal = draw(2) ? HOST_TEXT : 0};
@@ -125,110 +133,172 @@ static void fill_thread(struct thread_desc *d)
     }
 }
 
-static void step_call(uint32_t n)
+static uint64_t choose_number(void)
 {
-    struct cpu *cpu = host_enter(n);
-    struct thread *t = cpu->thread;
-    pa_t scratch = page(PAGES + SPACES + 16 + n);
-    uint64_t number = draw(10) == 0 ? draw(32)
-                                    : (uint64_t[]){SYS_space_load,
-                                                   SYS_thread_load,
-                                                   SYS_thread_load,
-                                                   SYS_mapping_load,
-                                                   SYS_mapping_load,
-                                                   SYS_mapping_load_batch,
-                                                   SYS_mapping_load_batch,
-                                                   SYS_mapping_load_and_resume,
-                                                   SYS_mapping_unload,
-                                                   SYS_mapping_protect,
-                                                   SYS_resume,
-                                                   SYS_resume,
-                                                   SYS_signal,
-                                                   SYS_wait,
-                                                   SYS_yield,
-                                                   SYS_thread_unload,
-                                                   SYS_space_unload,
-                                                   SYS_listen,
-                                                   SYS_thread_priority,
-                                                   SYS_mapping_load_batch,
-                                                   SYS_kernel_grant,
-                                                   SYS_mapping_load,
-                                                   SYS_signal_at,
-                                                   SYS_signal_at,
-                                                   SYS_signal_return,
-                                                   SYS_kernel_share}[draw(26)];
-    uint64_t a[6] = {any_id(), any_va(), any_frame(), draw(3) == 0 ? draw(64) : 1u << draw(3), 0, 0};
+    static const uint8_t often[] = {
+        SYS_space_load,    SYS_thread_load,  SYS_thread_load,        SYS_mapping_load,    SYS_mapping_load,
+        SYS_mapping_load,  SYS_mapping_load_batch, SYS_mapping_load_batch, SYS_mapping_load_batch,
+        SYS_mapping_load_and_resume,         SYS_mapping_unload,     SYS_mapping_protect, SYS_resume,
+        SYS_resume,        SYS_signal,       SYS_wait,               SYS_yield,           SYS_thread_unload,
+        SYS_space_unload,  SYS_listen,       SYS_thread_priority,    SYS_kernel_grant,    SYS_signal_at,
+        SYS_signal_at,     SYS_signal_return, SYS_kernel_share,      SYS_kernel_limits,   SYS_pinned,
+        SYS_space_load};
 
+    return draw(10) == 0 ? draw(32) : often[draw(sizeof(often))];
+}
+
+// A page in message mode, or a deferred copy: few pages, so that senders and receivers meet.
+static void message_arguments(const struct thread *t, uint64_t a[6])
+{
+    a[3] = MAP_READ | MAP_MESSAGE | (draw(2) ? MAP_WRITE : 0) | (draw(8) == 0 ? MAP_LOCKED : 0);
+    if (draw(2)) {
+        a[3] |= MAP_SIGNAL;
+        a[4] = draw(8) == 0 ? any_id() : draw(2) ? t->o.id : recent[OBJECT_THREAD];
+    }
+    a[0] = draw(2) ? t->kern->space->o.id : recent[OBJECT_SPACE];
+    a[1] = few_vas();
+    a[2] = t->kern == host_instance()->first ? page(draw(3)) : given + draw(3) * ABI_PAGE;
+    if (draw(4) == 0) {
+        a[3] = MAP_WRITE | MAP_COPY | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
+        a[5] = draw(4) == 0 ? any_frame() : a[2] ^ ABI_PAGE;
+    }
+}
+
+static void large_arguments(uint64_t a[6])
+{
+    a[1] = large_va();
+    a[2] = large_frame();
+    a[3] = MAP_LARGE | 1u << draw(3) | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
+}
+
+static void batch_arguments(struct map_entry *e, uint64_t a[6])
+{
+    for (unsigned i = 0; i < 8; i++) {
+        e[i] = (struct map_entry){any_va(), any_frame(), draw(4) == 0 ? draw(32) : 1u << draw(3)};
+        if (draw(30) == 0) {
+            e[i] = (struct map_entry){large_va(), large_frame(), MAP_LARGE | 1u << draw(3)};
+        }
+    }
+    a[2] = draw(9);
+    a[0] = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE];
+}
+
+static void range_fill(struct kernel_range *r, uint32_t least, uint32_t floor)
+{
+    *r = (struct kernel_range){draw(2) ? draw(least + 1) : 0, draw(2) ? floor + draw(4) : 0};
+}
+
+static void fill_limits(struct kernel_limits *l)
+{
+    const struct instance *in = host_instance();
+
+    *l = (struct kernel_limits){.max_priority = 8, .locked_mappings = 8, .locked_threads = draw(2)};
+    range_fill(&l->range[OBJECT_SPACE], in->spaces.size - 4, 1);
+    range_fill(&l->range[OBJECT_THREAD], in->threads.size - 5, 3);
+    range_fill(&l->range[OBJECT_MAPPING], in->nrecords - 16 * in->cpus, 16 * in->cpus);
+    l->range[draw(20) == 0 ? draw(2) : OBJECT_SPACE].least += draw(20) == 0;
+}
+
+static void kernel_arguments(uint64_t number, void *scratch, uint64_t a[6])
+{
+    if (number == SYS_kernel_grant) {
+        a[1] = (given >> ABI_GROUP_SHIFT) + draw(4);
+        a[2] = 1 + draw(2);
+        a[3] = draw(4);
+        a[0] = draw(4) == 0 ? second : a[0];
+    } else if (number == SYS_kernel_share) {
+        a[0] = second;
+        a[1] = draw(5);
+        a[2] = draw(3) == 0 ? 100 : draw(3) == 0 ? 0 : draw(40);
+    } else {
+        fill_limits(scratch);
+        a[0] = second;
+    }
+}
+
+// What fits the call, most of the time.
+static void choose_arguments(uint64_t number, const struct thread *t, pa_t scratch, uint64_t a[6])
+{
     if (number >= SYS_mapping_load && number <= SYS_resume && draw(4) != 0) {
         a[0] = recent[OBJECT_SPACE];
     } else if ((number == SYS_signal || number == SYS_thread_unload || number == SYS_thread_priority) &&
                draw(4) != 0) {
         a[0] = recent[OBJECT_THREAD];
     }
-
-    if (number == SYS_power_off ||
-        (number == SYS_thread_unload && t->o.id == host_instance()->info->thread) ||
-        (number == SYS_wait && t->o.id == host_instance()->info->thread && draw(4) != 0)) {
-        return;
+    if (number == SYS_space_load || number == SYS_thread_load) {
+        a[0] = ABI_WINDOW + scratch;
+    } else if (number == SYS_mapping_load_batch || number == SYS_kernel_limits) {
+        a[1] = ABI_WINDOW + scratch;
     }
-    if (number == SYS_space_load) {
-        fill_space(host_at(scratch));
-        a[0] = ABI_WINDOW + scratch;
-    } else if (number == SYS_thread_load) {
-        fill_thread(host_at(scratch));
-        a[0] = ABI_WINDOW + scratch;
-    } else if (number == SYS_mapping_load && draw(3) == 0) {
-        a[3] = MAP_READ | MAP_MESSAGE | (draw(2) ? MAP_WRITE : 0) | (draw(8) == 0 ? MAP_LOCKED : 0);
-        if (draw(2)) {
-            a[3] |= MAP_SIGNAL;
-            a[4] = draw(8) == 0 ? any_id() : draw(2) ? t->o.id : recent[OBJECT_THREAD];
+    switch (number) {
+    case SYS_space_load:
+        fill_space(host_at(scratch), places_of(t));
+        break;
+    case SYS_thread_load:
+        fill_thread(host_at(scratch), places_of(t));
+        break;
+    case SYS_mapping_load:
+    case SYS_mapping_load_and_resume:
+        if (number == SYS_mapping_load && draw(3) == 0) {
+            message_arguments(t, a);
+        } else if (draw(3) == 0) {
+            large_arguments(a);
         }
-        a[0] = draw(2) ? t->kern->space->o.id : recent[OBJECT_SPACE];
-        a[1] = few_vas();                      // few pages, so that senders and receivers meet
-        a[2] = t->kern == host_instance()->first ? page(draw(3)) : given + draw(3) * ABI_PAGE;
-        if (draw(4) == 0) {
-            a[3] = MAP_WRITE | MAP_COPY | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
-            a[5] = draw(4) == 0 ? any_frame() : a[2] ^ ABI_PAGE;
-        }
-    } else if ((number == SYS_mapping_load || number == SYS_mapping_load_and_resume) && draw(3) == 0) {
-        a[1] = large_va();
-        a[2] = large_frame();
-        a[3] = MAP_LARGE | 1u << draw(3) | (draw(8) == 0 ? MAP_LOCKED : 0) | (draw(20) == 0 ? MAP_MESSAGE : 0);
-    } else if (number == SYS_signal_at) {
-        a[0] = draw(4) == 0 ? any_va() : few_vas() + 8;
-    } else if (number == SYS_mapping_unload || number == SYS_mapping_protect) {
+        break;
+    case SYS_mapping_load_batch:
+        batch_arguments(host_at(scratch), a);
+        break;
+    case SYS_mapping_unload:
+    case SYS_mapping_protect:
         a[2] = (uint64_t)draw(30) * ABI_PAGE << (draw(4) * 6);
         a[3] = draw(8);
-    } else if (number == SYS_wait) {
+        break;
+    case SYS_signal_at:
+        a[0] = draw(4) == 0 ? any_va() : few_vas() + 8;
+        break;
+    case SYS_signal_wait:
+        a[0] = draw(4) == 0 ? any_va() : few_vas() + 8;
+        a[1] = draw(2) && t->o.id != host_instance()->info->thread ? 0 : host.clock + draw(3000);
+        break;
+    case SYS_wait:
         a[0] = draw(3) == 0 && t->o.id != host_instance()->info->thread ? 0 : host.clock + draw(3000);
-    } else if (number == SYS_mapping_load_batch) {
-        struct map_entry *e = host_at(scratch);
-        for (unsigned i = 0; i < 8; i++) {
-            e[i] = (struct map_entry){any_va(), any_frame(), draw(4) == 0 ? draw(32) : 1u << draw(3)};
-            if (draw(30) == 0) {
-                e[i] = (struct map_entry){large_va(), large_frame(), MAP_LARGE | 1u << draw(3)};
-            }
-        }
-        a[1] = ABI_WINDOW + scratch;
-        a[2] = draw(9);
-        a[0] = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE];
-    } else if (number == SYS_kernel_grant) {
-        a[1] = (given >> ABI_GROUP_SHIFT) + draw(4);
-        a[2] = 1 + draw(2);
-        a[3] = draw(4);
-    } else if (number == SYS_thread_priority) {
+        break;
+    case SYS_thread_priority:
         a[1] = draw(12);
-    } else if (number == SYS_kernel_share) {
-        a[0] = second;
-        a[1] = draw(5);
-        a[2] = draw(3) == 0 ? 100 : draw(3) == 0 ? 0 : draw(40);
+        break;
+    case SYS_pinned:
+        a[1] = a[0];
+        a[0] = draw(6);
+        a[2] = draw(2) ? few_vas() : any_va();
+        break;
+    case SYS_kernel_grant:
+    case SYS_kernel_share:
+    case SYS_kernel_limits:
+        kernel_arguments(number, host_at(scratch), a);
+        break;
+    default:
+        break;
     }
-    if (number == SYS_thread_unload && a[0] == host_instance()->info->thread) {
+}
+
+static void step_call(uint32_t n)
+{
+    struct cpu *cpu = host_enter(n);
+    struct thread *t = cpu->thread;
+    oid_t first_thread = host_instance()->info->thread, caller = t->o.id;
+    uint64_t number = choose_number();
+    uint64_t a[6] = {any_id(), any_va(), any_frame(), draw(3) == 0 ? draw(64) : 1u << draw(3), 0, 0};
+
+    if (number == SYS_power_off || (number == SYS_thread_unload && caller == first_thread) ||
+        ((number == SYS_wait || number == SYS_signal_wait) && caller == first_thread && draw(4) != 0)) {
+        return;
+    }
+    choose_arguments(number, t, page(PAGES + SPACES + 16 + n), a);
+    if (number == SYS_thread_unload && a[0] == first_thread) {
         return;
     }
     last_number = number;
     struct frame *f = cpu->frame;
-    oid_t caller = t->o.id;
     uint64_t loads = host_instance()->stats->loads[OBJECT_MAPPING];
     bool done = host_call_once(n, number, a);
     large += number == SYS_mapping_load && (a[3] & MAP_LARGE) != 0 &&
@@ -237,6 +307,7 @@ static void step_call(uint32_t n)
         (number == SYS_space_load || number == SYS_thread_load)) {
         remember(f->rdx);
     }
+    limits += done && number == SYS_kernel_limits && cpu->thread == t && cpu->frame == f && f->rax == ERR_OK;
 }
 
 // The thread that runs is at depth 4 already: another fault would end it, and panic if it is the first kernel's.
@@ -302,13 +373,18 @@ static void load_second(void)
                               .frame_states = page(102),
                               .first_frame = given >> 12,
                               .frame_count = 512,
-                              .limits = {8, 0, 0, 8}};
+                              .limits = {.max_priority = 8, .locked_mappings = 8}};
     a[0] = ABI_WINDOW + scratch;
     int64_t e = host_call(0, SYS_kernel_load, a, &value);
     assert_int_equal(e, ERR_OK);
     ids[0] = second = value;
     uint64_t g[6] = {value, given >> ABI_GROUP_SHIFT, 4, GROUP_WRITE};
     assert_int_equal(host_call(0, SYS_kernel_grant, g, NULL), ERR_OK);
+    for (unsigned n = 0; n < 4; n++) {         // where step_call() puts descriptors
+        pa_t at = page(PAGES + SPACES + 16 + n);
+        uint64_t m[6] = {d->space, ABI_WINDOW + at, at, MAP_READ};
+        assert_int_equal(host_call(0, SYS_mapping_load, m, NULL), ERR_OK);
+    }
     for (unsigned i = 0; i < 2; i++) {
         struct thread_desc *t = host_at(scratch);
         pa_t state = page(104 + i);
@@ -366,9 +442,9 @@ static void test_tiny(void **state)
         run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
         run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
     }
-    printf("%lu signals, %lu copies, %lu large mappings\n", (unsigned long)signals, (unsigned long)copies,
-           (unsigned long)large);
-    assert_true(count == 1 || (signals > 0 && copies > 0 && large > 0));
+    printf("%lu signals, %lu copies, %lu large mappings, %lu changes of limits\n", (unsigned long)signals,
+           (unsigned long)copies, (unsigned long)large, (unsigned long)limits);
+    assert_true(count == 1 || (signals > 0 && copies > 0 && large > 0 && limits > 0));
 }
 
 int main(void)

@@ -200,3 +200,11 @@ static inline err_t sys_listen(oid_t thread)
     uint64_t none;
     return sys_enter(SYS_listen, thread, 0, 0, &none);
 }
+
+// ---- questions --------------------------------------------------------------------------------------------
+
+// *pinned becomes 1 if the object, and all it depends on, is locked.  va: of a mapping, whose space id is then.
+static inline err_t sys_pinned(enum object_type type, oid_t id, va_t va, uint64_t *pinned)
+{
+    return sys_enter(SYS_pinned, type, id, va, pinned);
+}

@@ -18,6 +18,11 @@ run 125 'policy line 2: unknown word: colonel' <<< $'# two lines\ncolonel x'
 run 125 'policy line 1: not a size: memory=lots' <<< 'kernel doomed memory=lots'
 run 125 'policy line 1: doomed asks for 8192 MiB' --kernels doomed <<< 'kernel doomed memory=8G'
 run 125 'policy line 1: doomed cannot be loaded: .*quota' --kernels doomed <<< 'kernel doomed memory=4M spaces=64'
+run 125 'policy line 1: doomed cannot be loaded: .*minimums' --kernels doomed <<< 'kernel doomed memory=4M min_threads=9999'
+run 125 'policy line 1: max_mappings is 16 for each processor at least: 32' --kernels doomed --smp 2 \
+    <<< 'kernel doomed memory=4M max_mappings=31'
+run 125 'policy line 1: a maximum below the minimum: max_spaces=1' --kernels doomed \
+    <<< 'kernel doomed memory=4M min_spaces=2 max_spaces=1'
 run 125 'policy line 1: no such kernel: other' <<< $'primary other\nkernel doomed memory=4M'
 
 run 44 'doomed ended with value 300' --kernels doomed <<< 'kernel doomed memory=4M console args="value"'

@@ -56,6 +56,6 @@ enum device_place {                      // pages from there on
     PLACE_INPUT    = DEVICES,            // of the terminal, to read; `tail` may be written
     PLACE_ALARM,                         // struct clock_alarm, to read
     PLACE_SIGNALS,                       // the same two again, for the signals; their receiver is the first thread, and
-    PLACES         = PLACE_SIGNALS + 2,  // they come and go with it
+    PLACE_END      = PLACE_SIGNALS + 2,  // they come and go with it
 };
 #define DEVICE_PLACE(place) (ABI_DEVICES + (va_t)(place) * ABI_PAGE)

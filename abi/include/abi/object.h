@@ -44,11 +44,25 @@ struct thread_desc {
     va_t     signal;                     // its signal function, see frame.h; 0: none, `wait` gives the addresses
 };
 
+// How many descriptors of a type a kernel holds.  No load evicts an object of a kernel that holds at most `least`; a
+// kernel that holds `most` evicts one of its own when it loads another.  `most` is 0 (no maximum), or at least `least`,
+// and so many that one can always go: locked_spaces + 1, locked_threads + 2, 16 mappings for each processor.
+// A mapping with a receiver of signals, or a deferred copy, counts twice.  Locked mappings do not count.
+// What goes with an evicted space or kernel goes whatever the minimum is.  A shortage of page tables, or of ways for
+// mappings of frames that hash alike, takes from those above their minimum first, but takes.
+struct kernel_range {
+    uint32_t least, most;
+};
+
+// A thread of the kernel that is above max_priority when the limits change comes down to it.
+// Over all loaded kernels, the larger of `least` and the lock quota adds up to fewer than there are: 1 space and 2
+// threads less; and `least` mappings to 16 for each processor less.
 struct kernel_limits {
     uint32_t max_priority;
     uint32_t locked_spaces;
     uint32_t locked_threads;
     uint32_t locked_mappings;
+    struct kernel_range range[OBJECT_MAPPING + 1];   // by enum object_type; all 0 for 0 and OBJECT_KERNEL
 };
 
 struct kernel_desc {

@@ -19,7 +19,8 @@ static void good(void **state)
     (void)state;
     assert_true(parse(
         "# comment\n\n"
-        "kernel unix memory=rest priority=12 share=50 spaces=2 threads=3 mappings=4 console # the emulator\n"
+        "kernel unix memory=rest priority=12 share=50 spaces=2 threads=3 mappings=4 min_spaces=5 max_spaces=6 "
+        "min_threads=7 max_threads=8 min_mappings=9 console # the emulator\n"
         "  kernel  small\tmemory=64M args=\"a b # c\" \n"
         "primary unix"));
     assert_int_equal(policy.count, 2);
@@ -28,6 +29,8 @@ static void good(void **state)
     assert_string_equal(k->name, "unix");
     assert_true(k->rest && k->console && k->priority == 12 && k->share == 50);
     assert_true(k->spaces == 2 && k->threads == 3 && k->mappings == 4);
+    assert_true(k->space.least == 5 && k->space.most == 6 && k->thread.least == 7 && k->thread.most == 8);
+    assert_true(k->mapping.least == 9 && k->mapping.most == 0);
     assert_int_equal(k->number, 3);
     k++;
     assert_string_equal(k->name, "small");
@@ -58,6 +61,12 @@ static void mistakes(void **state)
         {"kernel a memory=2M priority=high\n", 1, "not a number: priority=high"},
         {"kernel a memory=2M priority=31\n", 1, "too large: priority=31"},
         {"kernel a memory=2M share=101\n", 1, "too large: share=101"},
+        {"kernel a memory=2M min_spaces=9 max_spaces=8\n", 1, "a maximum below the minimum: max_spaces=8"},
+        {"kernel a memory=2M spaces=2 max_spaces=2\n", 1, "a maximum that locks could use up: max_spaces=2"},
+        {"kernel a memory=2M max_threads=1\n", 1, "a maximum that locks could use up: max_threads=1"},
+        {"kernel a memory=2M min_mappings=200 max_mappings=100\n", 1, "a maximum below the minimum: max_mappings=100"},
+        {"kernel a memory=2M min_threads=few\n", 1, "not a number: min_threads=few"},
+        {"kernel a memory=2M max_mappings=8388609\n", 1, "too large: max_mappings=8388609"},
         {"kernel a memory=2M speed=9\n", 1, "unknown word: speed=9"},
         {"kernel a memory=2M\nkernel a memory=2M\n", 2, "this kernel has a line already: a"},
         {"kernel a memory=rest\nkernel b memory=rest\n", 2, "the rest of memory can be given once only"},

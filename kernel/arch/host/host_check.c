@@ -18,8 +18,8 @@
     } while (0)
 
 struct count {
-    uint32_t spaces, threads, mappings;     // locked
-    uint32_t dependents, own_spaces;
+    uint32_t spaces, threads, mappings[2];  // locked; mappings: replaceable, locked
+    uint32_t dependents, own_spaces, own_threads;
 };
 
 // A record that names a receiver: its mapping knows of it, and it is found from there.  Gives the loader's slot.
@@ -86,12 +86,12 @@ static void check_records(struct instance *in, struct count *by_loader)
         used++;
         CHECK(r->locked == (i >= in->nrecords));
         if (r->type == RECORD_SIGNAL) {
-            by_loader[check_signal(in, (struct signal_record *)r)].mappings += r->locked;
+            by_loader[check_signal(in, (struct signal_record *)r)].mappings[r->locked]++;
             signals++;
             continue;
         }
         if (r->type == RECORD_COPY) {
-            by_loader[check_copy(in, (struct copy_record *)r)].mappings += r->locked;
+            by_loader[check_copy(in, (struct copy_record *)r)].mappings[r->locked]++;
             copies++;
             continue;
         }
@@ -110,7 +110,7 @@ static void check_records(struct instance *in, struct count *by_loader)
                            write ? GROUP_WRITE : GROUP_READ) ||
               k->grant_key != 0);
         CHECK(pmap_find(in, r->pfn, (uint32_t)r->space, r->vpn) == r);
-        by_loader[r->loader].mappings += r->locked;
+        by_loader[r->loader].mappings[r->locked]++;
     }
     for (uint32_t i = 0; i <= in->bucket_mask; i++) {
         for (uint32_t link = in->buckets[i]; link != 0; link = (uint32_t)in->records[link - 1].link) {
@@ -188,6 +188,7 @@ static void check_threads(struct instance *in, struct count *by_owner)
         }
         struct cpu *c = &in->cpu[t->cpu];
         by_owner[t->owner->o.slot].threads += t->o.lock != 0;
+        by_owner[t->owner->o.slot].own_threads++;
         by_owner[t->kern->o.slot].dependents++;
         by_owner[t->owner->o.slot].dependents += t->owner != t->kern;
         CHECK(t->kern->o.state != OBJECT_FREE && t->owner->o.state != OBJECT_FREE);
@@ -311,6 +312,28 @@ static void check_tlbs(void)
     }
 }
 
+// What kernels are sure of, together: each can have it at any time.
+static void check_quotas(struct instance *in)
+{
+    uint64_t sure[OBJECT_MAPPING + 1] = {0};
+
+    for (uint32_t i = 0; i < in->kernels.size; i++) {
+        const struct appkernel *k = kernel_at(in, i);
+        const struct kernel_limits *l = &k->limits;
+        if (k->o.state == OBJECT_FREE) {
+            continue;
+        }
+        for (uint32_t type = OBJECT_SPACE; type <= OBJECT_MAPPING; type++) {
+            uint32_t least = l->range[type].least;
+            uint32_t locked = type == OBJECT_SPACE ? l->locked_spaces : type == OBJECT_THREAD ? l->locked_threads : 0;
+            CHECK(l->range[type].most >= least);
+            sure[type] += least > locked ? least : locked;
+        }
+    }
+    CHECK(sure[OBJECT_SPACE] < in->spaces.size && sure[OBJECT_THREAD] + 1 < in->threads.size);
+    CHECK(sure[OBJECT_MAPPING] <= in->nrecords - 16 * in->cpus);
+}
+
 void host_check(void)
 {
     struct instance *in = host_instance();
@@ -326,6 +349,7 @@ void host_check(void)
     check_threads(in, by_kernel);
     check_shares(in);
     check_tlbs();
+    check_quotas(in);
     for (uint32_t i = 0; i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);
         if (s->o.state != OBJECT_FREE) {
@@ -336,9 +360,11 @@ void host_check(void)
     for (uint32_t i = 0; i < in->kernels.size; i++) {
         struct appkernel *k = kernel_at(in, i);
         if (k->o.state != OBJECT_FREE) {
-            CHECK(k->locked_mappings == by_kernel[i].mappings);
+            CHECK(k->held[HELD_LOCKED] == by_kernel[i].mappings[1]);
+            CHECK(k->held[OBJECT_MAPPING] == by_kernel[i].mappings[0]);
+            CHECK(k->held[OBJECT_THREAD] == by_kernel[i].own_threads);
             CHECK(k->locked_threads == by_kernel[i].threads);
-            CHECK(k->threads == by_kernel[i].dependents && k->spaces == by_kernel[i].own_spaces);
+            CHECK(k->threads == by_kernel[i].dependents && k->held[OBJECT_SPACE] == by_kernel[i].own_spaces);
             CHECK(k->locked_spaces == by_kernel[i].spaces);
         }
     }

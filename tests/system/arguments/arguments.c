@@ -9,7 +9,7 @@
 enum kind {
     END, KERNEL_ID, KERNEL_OR_SELF, SPACE_ID, THREAD_ID, THREAD_OR_SELF, KERNEL_DESC, SPACE_DESC, THREAD_DESC,
     LIMITS, ENTRIES, MAPPED, FRAME, FLAGS, SIGNAL_FLAGS, COPY_FLAGS, RANGE, LENGTH, ACCESS, ENTRY_COUNT, PRIORITY,
-    CPU, PERCENT, GROUP, GROUP_COUNT, GROUP_ACCESS, PORT, BUFFER, MESSAGE,
+    CPU, PERCENT, GROUP, GROUP_COUNT, GROUP_ACCESS, MESSAGE, OBJECT_TYPE,
     ANY_VALUE,                           // all values mean something, or the argument is not looked at here
     KINDS,
 };
@@ -44,11 +44,11 @@ static const struct row {
     {SYS_wait, {ANY_VALUE}, 0},
     {SYS_yield, {END}, 0},
     {SYS_listen, {THREAD_OR_SELF}, 0},
-    {SYS_console_write, {PORT, BUFFER, ANY_VALUE}, 0},
-    {SYS_console_read, {PORT, BUFFER, ANY_VALUE}, 0},
     {SYS_power_off, {ANY_VALUE}, 0},
     {SYS_signal_at, {MESSAGE}, 0},
     {SYS_signal_return, {END}, ERR(DEPTH)},
+    {SYS_signal_wait, {MESSAGE, ANY_VALUE}, 0},
+    {SYS_pinned, {OBJECT_TYPE, SPACE_ID, ANY_VALUE}, 0},
 };
 enum { ROWS = sizeof(row) / sizeof(row[0]) };
 
@@ -150,7 +150,7 @@ static unsigned bad_numbers(struct bad *b, enum kind kind)
     case GROUP:        return LIST(ERR(INVAL) | ERR(DENIED), 0, 4, 1ull << 40, ~0ull);
     case GROUP_COUNT:  return LIST(ERR(INVAL) | ERR(DENIED), 0, 1ull << 40, ~0ull);
     case GROUP_ACCESS: return LIST(ERR(INVAL), 2, 4, 1ull << 32 | 1, ~0ull);
-    case PORT:         return LIST(ERR(INVAL) | ERR(DENIED), 3, 64, 1ull << 32, ~0ull);
+    case OBJECT_TYPE:  return LIST(ERR(INVAL), 0, OBJECT_MAPPING + 1, 64, 1ull << 32 | OBJECT_SPACE, ~0ull);
     case MESSAGE:      return LIST(FAULT | ERR(DENIED), 0, DATA, ABI_WINDOW + page, ABI_USER_END, 1ull << 47,
                                    0xffffffff80200000, ~0ull);
     default:           return 0;
@@ -169,8 +169,7 @@ static unsigned bad_values(struct bad *b, enum kind kind)
     case SPACE_DESC:
     case THREAD_DESC: return bad_desc(b, true);
     case LIMITS:      return bad_desc(b, false);
-    case ENTRIES:
-    case BUFFER:      return bad_pointers(b);
+    case ENTRIES:     return bad_pointers(b);
     default:          return bad_numbers(b, kind);
     }
 }
@@ -359,7 +358,7 @@ static void set_up(void)
         [MAPPED] = DATA, [FRAME] = page, [FLAGS] = MAP_READ, [SIGNAL_FLAGS] = MAP_READ | MAP_MESSAGE | MAP_SIGNAL,
         [COPY_FLAGS] = MAP_WRITE | MAP_COPY, [RANGE] = DATA, [LENGTH] = ABI_PAGE, [ACCESS] = MAP_READ,
         [ENTRY_COUNT] = 1, [PRIORITY] = 1, [GROUP] = page >> ABI_GROUP_SHIFT, [GROUP_COUNT] = 1,
-        [GROUP_ACCESS] = GROUP_READ, [PORT] = 1, [BUFFER] = (uint64_t)zeros, [ANY_VALUE] = 16,
+        [GROUP_ACCESS] = GROUP_READ, [OBJECT_TYPE] = OBJECT_SPACE, [ANY_VALUE] = 16,
     };
     memcpy(good, value, sizeof(good));
 }

@@ -14,7 +14,7 @@ static void numbers(void)
 static void first_only(void)
 {
     struct kernel_desc d = {.space = info->space};
-    struct kernel_limits l = {31, 100, 100, 100};
+    struct kernel_limits l = {.max_priority = 31, .locked_spaces = 100};
     oid_t id = 0;
 
     check_error(sys_kernel_load(&d, &id), ERR_DENIED, "kernel_load by another kernel");

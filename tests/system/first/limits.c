@@ -29,6 +29,18 @@ static void bad_limits(struct child *c)
     check_error(sys_kernel_limits(c->kernel, &l), ERR_LIMIT, "kernel_limits: sums that wrap");
     check_error(sys_kernel_limits(0, &l), ERR_STALE, "kernel_limits: no kernel");
     check_error(raw(SYS_kernel_limits, c->kernel, 0, 0, 0), (err_t)FAULTED, "kernel_limits: a bad pointer");
+    l = (struct kernel_limits){.range = {[OBJECT_SPACE] = {machine->spaces, 0}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_LIMIT, "kernel_limits: sure of all spaces");
+    l = (struct kernel_limits){.range = {[OBJECT_THREAD] = {machine->threads - 1, 0}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_LIMIT, "kernel_limits: sure of all threads but one");
+    l = (struct kernel_limits){.range = {[OBJECT_MAPPING] = {machine->mappings, 0}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_LIMIT, "kernel_limits: sure of all mappings");
+    l = (struct kernel_limits){.range = {[OBJECT_SPACE] = {2, 1}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_INVAL, "kernel_limits: a maximum below the minimum");
+    l = (struct kernel_limits){.range = {[OBJECT_MAPPING] = {0, 15}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_INVAL, "kernel_limits: a maximum too low to go on with");
+    l = (struct kernel_limits){.range = {[OBJECT_KERNEL] = {1, 0}}};
+    check_error(sys_kernel_limits(c->kernel, &l), ERR_INVAL, "kernel_limits: a minimum of kernels");
     l = (struct kernel_limits){.max_priority = 31};
     check_error(sys_kernel_limits(info->kernel, &l), ERR_LIMIT, "kernel_limits: less than is locked already");
 }

@@ -1,0 +1,63 @@
+// mapping_room.c - records for one more mapping: whose mappings go.  See mapping_room.h.
+#include "mapping_room.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "atomic.h"
+#include "frame_state.h"
+#include "instance.h"
+#include "mapping.h"
+#include "pmap.h"
+#include "quota.h"
+#include "table.h"
+
+enum {
+    SCAN_RECORDS = 256, // records the clock looks at in one step
+    LARGE_CHANCE = 31,  // a large mapping that gets a second chance counts for so many records more
+};
+
+// One step of the clock over replaceable records: a referenced mapping gets a second chance.  only: see quota.h.
+static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
+{
+    struct instance *in = cpu->instance;
+    struct record *second = NULL;
+
+    for (uint32_t looked = 0; looked < SCAN_RECORDS; looked++) {
+        struct record *r = &in->records[in->hand];
+        struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
+        in->hand = (in->hand + 1) % in->nrecords;
+        if (r->type != RECORD_MAPPING || !quota_may_take(k, OBJECT_MAPPING, only)) {
+            continue; // one that names a receiver goes with its mapping
+        }
+        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+        struct leaf leaf;
+        bool found = table_find(in, space_at(in, (uint32_t)r->space), va, r->large ? 1 : 0, &leaf);
+        assert(found);
+        if (!arch_pte_referenced(load_relaxed(leaf.pte))) {
+            mapping_evict(cpu, space_at(in, (uint32_t)r->space), va, &leaf);
+            return ERR_OK;
+        }
+        frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
+        looked += r->large ? LARGE_CHANCE : 0;
+        fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
+        second = second == NULL ? r : second;
+    }
+    if (second == NULL) {
+        return (err_t)ERR_RESTART;
+    }
+    mapping_evict_record(cpu, second);
+    return ERR_OK;
+}
+
+err_t mapping_room_records(struct cpu *cpu, const struct appkernel *k, bool locked, uint32_t count)
+{
+    bool full = !locked && quota_full(k, OBJECT_MAPPING, count);
+    err_t e = ERR_OK;
+
+    while (e == ERR_OK && (full || !pmap_has_free(cpu->instance, locked, count))) {
+        assert(!locked);                            // quotas are below the pool's size
+        e = record_make_room(cpu, full ? k : NULL);
+        full = quota_full(k, OBJECT_MAPPING, count);
+    }
+    return e;
+}
