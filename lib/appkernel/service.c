@@ -5,7 +5,7 @@
 // one and does what is to be done.  A thread is looked at
 //   - when it was put on the reload list: run, wake, interrupt;
 //   - when the writeback channel names it;
-//   - all of them, when the channel had lost entries.
+//   - all of them, when the channel had lost entries, or the service thread itself was not loaded for a while.
 // Not loaded: if it was waiting and nobody has woken it, it stays so until its deadline (`parked`); else it joins
 // the `ready` queue, whose head is loaded as soon as the supervisor has room (ERR_AGAIN: in a quarter of a slice).
 //
@@ -29,6 +29,7 @@ static struct ak_thread *ready_first, *ready_last;
 static uint32_t channel_tail, channel_lost;
 static struct ak_thread *graves;         // ended, by next_queued; `queued` stays set, so nobody queues them again
 static unsigned parked_count;            // those with a deadline
+static oid_t listening = UINT64_MAX;     // the service thread's id when it asked for signals last
 
 void ak_service_kick(void)
 {
@@ -193,6 +194,19 @@ static void bury_all(void)
     }
 }
 
+// It was loaded with another id, alone or with the whole kernel: nothing was signalled to it meanwhile.  The starter
+// signals it when that id is known.
+static void check_reloaded(void)
+{
+    oid_t id = __atomic_load_n(&ak_info->thread, __ATOMIC_ACQUIRE);
+
+    if (id != listening) {
+        (void)sys_listen(0);
+        listening = id;
+        scan();
+    }
+}
+
 static void check_lost(void)
 {
     const struct channel *c = ak_window(ak_info->channel);
@@ -202,6 +216,14 @@ static void check_lost(void)
         channel_lost = lost;
         scan();
     }
+}
+
+// The kernel's highest priority may be lower than it was when the thread was made.
+static uint32_t priority_of(const struct ak_thread *t)
+{
+    uint32_t most = __atomic_load_n(&ak_info->limits.max_priority, __ATOMIC_RELAXED);
+
+    return t->priority < most ? t->priority : most;
 }
 
 // How a thread goes on that is not loaded now.
@@ -234,7 +256,7 @@ static err_t load(struct ak_thread *t)
     oid_t id;
 
     prepare(t);
-    struct thread_desc d = {.flags = t->flags | LOAD_SIGNALED, .priority = t->priority,
+    struct thread_desc d = {.flags = t->flags | LOAD_SIGNALED, .priority = priority_of(t),
                             .state = ak_window_pa(t->state), .state_va = (va_t)t->state, .xstack = t->xstack,
                             .cookie = (uint64_t)t, .affinity = __atomic_load_n(&t->affinity, __ATOMIC_RELAXED)};
     err_t e = sys_thread_load(&d, &id);
@@ -287,10 +309,10 @@ static uint64_t check_parked(void)
 
 int ak_service(void (*poll)(void))
 {
-    (void)sys_listen(ak_info->thread);
     while (load32(&stopping) == 0) {
         take_channel();
         take_reload_list();
+        check_reloaded();
         check_lost();
         bury_all();
         uint64_t deadline = check_parked();

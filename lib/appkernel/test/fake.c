@@ -320,7 +320,7 @@ err_t sys_wait(uint64_t deadline)
 err_t sys_listen(oid_t thread)
 {
     enter();
-    listener = thread;
+    listener = thread == 0 ? fake_current->id : thread;
     return ERR_OK;
 }
 
