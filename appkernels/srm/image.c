@@ -60,7 +60,7 @@ static bool load_image(struct app *a)
     struct elf_image elf;
     struct elf_segment s;
 
-    base_format(path, sizeof(path), "kernels/%s", a->policy->name);
+    base_format(path, sizeof(path), "kernels/%s", a->policy->image);
     if (!cpio_find(srm_window(srm_info->archive), srm_info->archive_length, path, &file)) {
         srm_log("policy line %u: the boot archive has no %s", a->policy->number, path);
         return false;
@@ -123,7 +123,7 @@ static void fill_info(struct app *a, pa_t free)
         .channel = a->range[0].base + PAGE_CHANNEL * ABI_PAGE,
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
-        .limits = {(uint32_t)p->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
+        .limits = {(uint32_t)a->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
         .devices = app_devices(a),
     };
     memcpy(i->range, a->range, a->ranges * sizeof(a->range[0]));

@@ -98,7 +98,7 @@ static err_t load_kernel(struct app *a, unsigned index)
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
         .cookie = APP_COOKIE(index, PART_KERNEL),
-        .limits = {.max_priority = (uint32_t)p->priority,
+        .limits = {.max_priority = (uint32_t)a->priority,
                    .locked_spaces = (uint32_t)p->spaces,
                    .locked_threads = (uint32_t)p->threads,
                    .locked_mappings = (uint32_t)p->mappings,
@@ -107,7 +107,7 @@ static err_t load_kernel(struct app *a, unsigned index)
                              [OBJECT_MAPPING] = range(&p->mapping)}},
     };
 
-    memset(d.share, (int)p->share, sizeof(d.share));
+    memset(d.share, (int)a->share, sizeof(d.share));
     return sys_kernel_load(&d, &a->kernel);
 }
 
@@ -132,21 +132,37 @@ static err_t grant_all(struct app *a)
     return e;
 }
 
+// Its first thread learns its id from this word, and others signal it by that.  Who found the old one stale did so
+// before this one was written: so it is signalled once more, and looks at everything.
+static void tell_thread(struct app *a)
+{
+    struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
+
+    __atomic_store_n(&i->thread, a->thread, __ATOMIC_RELEASE);
+    if (a->ran) {
+        (void)sys_signal(a->thread);
+    }
+}
+
 err_t app_load_thread(struct app *a, unsigned index)
 {
     pa_t state = a->range[0].base + PAGE_STATE * ABI_PAGE;
     // If it was waiting, what it waits for may have come while it was not loaded: let it look.
     struct thread_desc d = {
         .space = a->space, .flags = (a->locked ? LOAD_LOCKED : 0) | (a->ran ? LOAD_SIGNALED : 0),
-        .priority = (uint32_t)a->policy->priority, .state = state, .state_va = ABI_WINDOW + state,
+        .priority = (uint32_t)a->priority, .state = state, .state_va = ABI_WINDOW + state,
         .xstack = a->note.xstack & ~15ull, .cookie = APP_COOKIE(index, PART_THREAD),
     };
 
     for (;;) {
         err_t e = sys_thread_load(&d, &a->thread);
+        if (e == ERR_OK) {
+            tell_thread(a);
+            a->ran = true;
+            e = app_map_signals(a, index);
+        }
         if (e != ERR_AGAIN) {
-            a->ran = a->ran || e == ERR_OK;
-            return e == ERR_OK ? app_map_signals(a, index) : e;
+            return e;
         }
         srm_wait_a_little();
     }
@@ -160,6 +176,7 @@ static void tell_ids(struct app *a)
 
     __atomic_store_n(&i->kernel, a->kernel, __ATOMIC_RELAXED);
     __atomic_store_n(&i->space, a->space, __ATOMIC_RELAXED);
+    __atomic_store_n(&i->limits.max_priority, (uint32_t)a->priority, __ATOMIC_RELAXED);
     __atomic_store_n(&c->lost, c->lost + 1, __ATOMIC_RELEASE);
 }
 
@@ -190,8 +207,6 @@ bool app_load(struct app *a, unsigned index)
     for (;;) {
         err_t e = try_load(a, index);
         if (e == ERR_OK) {
-            struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
-            __atomic_store_n(&i->thread, a->thread, __ATOMIC_RELAXED);
             return true;
         }
         if (e != ERR_STALE && e != ERR_AGAIN) {
@@ -204,13 +219,25 @@ bool app_load(struct app *a, unsigned index)
     }
 }
 
+// Unload an object, or finish its unload that has begun elsewhere: with the id in R9 the call goes on with that, and
+// comes back when all is gone.  Else what is left of it could still be written to memory that others have by then.
+static void unload(uint64_t call, oid_t id)
+{
+    register uint64_t r8 __asm__("r8") = 0;
+    register uint64_t r9 __asm__("r9") = id;
+    uint64_t rdx = 0;
+
+    __asm__ volatile("syscall" : "+a"(call), "+d"(rdx), "+r"(r8), "+r"(r9) : "D"(id), "S"(0)
+                     : "rcx", "r11", "memory");
+}
+
 void app_unload(struct app *a)
 {
     if (a->kernel != 0) {
-        (void)sys_kernel_unload(a->kernel);      // stale: it has gone already
+        unload(SYS_kernel_unload, a->kernel);
     }
     if (a->space != 0) {
-        (void)sys_space_unload(a->space);
+        unload(SYS_space_unload, a->space);
     }
     a->kernel = a->space = a->thread = 0;
 }

@@ -1,8 +1,9 @@
 // main.c - srm, the system resource manager: the first application kernel.
 //
 // It starts the kernels that the policy file names and gives each its memory, shares and limits; takes their
-// descriptors when the supervisor writes them back, and loads them again; reports a kernel that died, and
-// why; ends each, and everything when the primary one has ended.
+// descriptors when the supervisor writes them back, and loads them again; swaps kernels out and in and changes what
+// they have, as the policy says (swap.c); reports a kernel that died, and why; ends each, and everything when the
+// primary one has ended.
 //
 // One thread, woken by the supervisor when something was written to the channel.  The channel is only a hint:
 // after each wakeup every app's places and state page are looked at, so a lost entry costs nothing.
@@ -13,6 +14,7 @@
 #include <sys.h>
 
 #include "memory.h"
+#include "plan.h"
 #include "srm.h"
 
 const struct kernel_info *srm_info;
@@ -65,10 +67,11 @@ static void finish_if_over(unsigned index)
     srm_power_off((uint32_t)(value & 255));
 }
 
-static void app_end(unsigned index, uint64_t value)
+void app_end(unsigned index, uint64_t value)
 {
     struct app *a = &app[index];
 
+    swap_ended(index);
     app_unload(a);
     app_quiet_devices(index);
     app_release(a);
@@ -84,15 +87,19 @@ static void app_start(unsigned index)
     struct app *a = &app[index];
 
     a->state = APP_LIVE;
-    if (!app_prepare(a) || !app_load(a, index)) {
+    swap_prepare(a, index);
+    if (!app_prepare(a) || (!a->out && !app_load(a, index))) {
         srm_power_off(125);              // what the policy asks for cannot be had
+    }
+    if (!a->out) {
+        swap_loaded(index);
     }
 }
 
-// Descriptors are locked if there is room for those of all apps, and for programs beside them.
+// Descriptors are locked if there is room for those of all apps that are in at a time, and for programs beside them.
 static bool may_lock(void)
 {
-    unsigned n = policy.count + 1;
+    unsigned n = plan_together(&policy) + 1;
 
     return n <= srm_system->kernels && n < srm_system->spaces && n + 2 <= srm_system->threads &&
            n <= srm_info->limits.locked_spaces && n <= srm_info->limits.locked_threads;
@@ -135,6 +142,8 @@ static void app_look(unsigned index)
     } else if (!thread_loaded && reason >= REASON_DOUBLE_FAULT) {
         report_death(a);
         app_end(index, 125);
+    } else if (a->out) {
+        return;
     } else if (!__atomic_load_n(&a->place[0].loaded, __ATOMIC_ACQUIRE)) {
         app_swapped_out(a, index);
     } else if (!thread_loaded && reason == REASON_EVICTED) {
@@ -220,6 +229,7 @@ static void start_all(void)
         app[i] = (struct app){.policy = &policy.kernel[i], .locked = lock,
                               .place = (struct place *)srm_window(places.base) + 2 * i};
     }
+    swap_start(&policy);
     for (unsigned rest = 0; rest < 2; rest++) {                  // whoever gets the rest comes last
         for (unsigned i = 0; i < policy.count; i++) {
             if (policy.kernel[i].rest == rest) {
@@ -240,8 +250,8 @@ void srm_main(const struct kernel_info *info)
     }
     start_all();
     for (;;) {
-        wake_at = 0;
         read_channel();
+        wake_at = swap_run(app, policy.count);
         for (unsigned i = 0; i < policy.count; i++) {
             if (app[i].state == APP_LIVE) {
                 app_look(i);

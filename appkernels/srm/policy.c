@@ -139,6 +139,9 @@ static bool read_setting(struct reader *r, struct policy_kernel *k, const char *
             return read_number(r, number[i].to, word + n, number[i].most, word);
         }
     }
+    if (strncmp(word, "image=", 6) == 0) {
+        return copy_name(k->image, word + 6) || wrong(r, "not the name of a program", word);
+    }
     if (strncmp(word, "memory=", 7) == 0) {
         return read_memory(r, k, word + 7, word);
     }
@@ -174,6 +177,7 @@ static bool read_kernel(struct reader *r)
     if (word == NULL || !copy_name(k->name, word)) {
         return wrong(r, "a kernel needs a name", word == NULL ? "" : word);
     }
+    (void)copy_name(k->image, k->name);
     if (find_kernel(p, k->name) >= 0) {
         return wrong(r, "this kernel has a line already", k->name);
     }
@@ -197,8 +201,132 @@ static bool read_kernel(struct reader *r)
     return true;
 }
 
+// ---- what changes as time goes by -------------------------------------------------------------------------
+
+enum { LONGEST = 365 * 24 * 3600 };      // seconds
+
+static bool read_time(struct reader *r, uint64_t *to, const char *value, const char *word)
+{
+    static const struct { const char *name; uint64_t ns; } unit[] = {
+        {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},
+    };
+    const char *at = value;
+    uint64_t v;
+
+    for (size_t i = 0; base_parse_number(&at, &v) && i < sizeof(unit) / sizeof(unit[0]); i++, at = value) {
+        if (strcmp(at, unit[i].name) == 0) {
+            *to = v * unit[i].ns;
+            return v <= LONGEST * 1000000000ull / unit[i].ns || wrong(r, "too large", word);
+        }
+    }
+    return wrong(r, "not a time, as 500ms, 30s or 2m", word);
+}
+
+// Its line must be above: so that this one can be checked at once.
+static bool read_known(struct reader *r, unsigned *kernel)
+{
+    const char *word = next_word(r);
+    int found = word == NULL ? -1 : find_kernel(r->policy, word);
+
+    if (word == NULL) {
+        return wrong(r, "the name of a kernel is missing", "");
+    }
+    if (found < 0) {
+        return wrong(r, "no line above names this kernel", word);
+    }
+    *kernel = (unsigned)found;
+    return true;
+}
+
+static bool read_turns(struct reader *r)
+{
+    struct policy *p = r->policy;
+    char *word = next_word(r);
+    unsigned count = 0, kernel = 0;
+
+    if (p->turns == POLICY_TURNS) {
+        return wrong(r, "too many lines with turns", "");
+    }
+    if (word == NULL || strncmp(word, "each=", 5) != 0) {
+        return wrong(r, "turns needs each=TIME first", "");
+    }
+    if (!read_time(r, &p->each[p->turns], word + 5, word)) {
+        return false;
+    }
+    if (p->each[p->turns] == 0) {
+        return wrong(r, "a turn takes time", word);
+    }
+    p->turns++;
+    for (; count == 0 || *r->at != '\0'; count++) {
+        if (!read_known(r, &kernel)) {
+            return false;
+        }
+        if (p->kernel[kernel].turns != 0) {
+            return wrong(r, "this kernel takes turns already", p->kernel[kernel].name);
+        }
+        p->kernel[kernel].turns = p->turns;
+        while (is_space(*r->at)) {
+            r->at++;
+        }
+    }
+    return count >= 2 || wrong(r, "turns needs two kernels at least", "");
+}
+
+static bool read_phase_word(struct reader *r, struct policy_phase *f, uint64_t *length, const char *word)
+{
+    if (f->kind == PHASE_GRANT && strncmp(word, "share=", 6) == 0) {
+        return read_number(r, &f->share, word + 6, 100, word);
+    }
+    if (f->kind == PHASE_GRANT && strncmp(word, "priority=", 9) == 0) {
+        return read_number(r, &f->priority, word + 9, ABI_PRIORITIES - 2, word);
+    }
+    if (f->kind == PHASE_END && strncmp(word, "at=", 3) == 0) {
+        return read_time(r, &f->from, word + 3, word);
+    }
+    if (f->kind != PHASE_END && strncmp(word, "from=", 5) == 0) {
+        return read_time(r, &f->from, word + 5, word);
+    }
+    if (f->kind != PHASE_END && strncmp(word, "for=", 4) == 0) {
+        return read_time(r, length, word + 4, word) && (*length != 0 || wrong(r, "no time at all", word));
+    }
+    return wrong(r, "unknown word", word);
+}
+
+static bool read_phase(struct reader *r, enum policy_kind kind)
+{
+    struct policy *p = r->policy;
+    struct policy_phase *f = &p->phase[p->phases];
+    uint64_t length = POLICY_FOREVER;
+    const char *word;
+
+    if (p->phases == POLICY_PHASES) {
+        return wrong(r, "too many lines with grant, out or end", "");
+    }
+    *f = (struct policy_phase){.kind = kind, .from = kind == PHASE_END ? POLICY_FOREVER : 0,
+                               .share = POLICY_UNSAID, .priority = POLICY_UNSAID};
+    if (!read_known(r, &f->kernel)) {
+        return false;
+    }
+    while ((word = next_word(r)) != NULL) {
+        if (!read_phase_word(r, f, &length, word)) {
+            return false;
+        }
+    }
+    if (kind == PHASE_END && f->from == POLICY_FOREVER) {
+        return wrong(r, "end needs at=TIME", "");
+    }
+    if (kind == PHASE_GRANT && f->share == POLICY_UNSAID && f->priority == POLICY_UNSAID) {
+        return wrong(r, "grant needs share=N or priority=N", "");
+    }
+    f->until = length == POLICY_FOREVER ? POLICY_FOREVER : f->from + length;
+    p->phases++;
+    return true;
+}
+
 static bool read_line(struct reader *r)
 {
+    static const char *const phase[] = {[PHASE_GRANT] = "grant", [PHASE_OUT] = "out", [PHASE_END] = "end"};
+
     r->at = r->text;
     if (!cut_comment(r->text)) {
         return wrong(r, "a quote is not closed", "");
@@ -209,6 +337,14 @@ static bool read_line(struct reader *r)
     }
     if (strcmp(word, "kernel") == 0) {
         return read_kernel(r);
+    }
+    if (strcmp(word, "turns") == 0) {
+        return read_turns(r);
+    }
+    for (unsigned kind = PHASE_GRANT; kind <= PHASE_END; kind++) {
+        if (strcmp(word, phase[kind]) == 0) {
+            return read_phase(r, (enum policy_kind)kind);
+        }
     }
     if (strcmp(word, "primary") != 0) {
         return wrong(r, "unknown word", word);
@@ -226,7 +362,7 @@ bool policy_parse(struct policy *p, const char *text, size_t length, struct poli
     struct reader r = {.policy = p, .error = error};
     size_t at = 0;
 
-    p->count = 0;
+    p->count = p->turns = p->phases = 0;
     p->primary = -1;
     while (at < length) {
         size_t n = 0;

@@ -3,7 +3,8 @@
 // An app is an application kernel that the policy file names.  Its descriptors (own space, kernel, first
 // thread) may be written back whenever they are not locked; what is needed to load them again is here and
 // in its memory.
-// States: an app is started (APP_LIVE), and ends once (APP_ENDED); while live its descriptors come and go.
+// States: an app is started (APP_LIVE), and ends once (APP_ENDED); while live its descriptors come and go.  One that
+// is swapped out (`out`) is live, but is not loaded again until the policy says so.
 // Everything runs on one thread.
 #pragma once
 #include <abi/boot.h>
@@ -36,6 +37,8 @@ struct app {
     uint64_t value;                      // what it ended with
     bool     locked;                     // its descriptors are locked
     bool     ran;                        // its first thread has been loaded before
+    bool     out;                        // it is swapped out
+    uint64_t share, priority;            // what it has at present
     oid_t    space, kernel, thread;      // may be stale
     struct place *place;                 // two of srm's own: kernel, space
     struct memory_range range[APP_RANGES];
@@ -80,6 +83,17 @@ _Noreturn void srm_fail(const char *format, ...) __attribute__((format(printf, 1
 // image.c: memory and contents, once.  False, with a line in the log: it cannot be.
 bool app_prepare(struct app *a);
 void app_release(struct app *a);         // give its memory back
+
+// main.c: unload it, give its memory back; ends everything if it was the last one or the primary one.
+void app_end(unsigned index, uint64_t value);
+
+// swap.c: what the policy file says about time.
+void swap_start(const struct policy *policy);    // the clock of the policy begins
+void swap_prepare(struct app *a, unsigned index);        // what an app begins with: in or out, share, priority
+void swap_loaded(unsigned index);                // it was loaded by its start
+void swap_ended(unsigned index);
+// Do what is due for the apps.  Gives the moment at which to be called again, 0: none.
+uint64_t swap_run(struct app *app, unsigned count);
 
 // load.c: its descriptors.  False, with a line in the log, if the supervisor refuses them for good.
 bool app_load(struct app *a, unsigned index);

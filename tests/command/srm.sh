@@ -1,5 +1,5 @@
 # srm.sh - what srm says and does: mistakes in the policy file, and kernels that end in one way or another.
-# test: timeout=120
+# test: timeout=240
 run() {                                  # run STATUS PATTERN OPTIONS...: the policy comes on stdin
     local expected=$1 pattern=$2 status=0
     shift 2
@@ -23,6 +23,8 @@ run 125 'policy line 1: max_mappings is 16 for each processor at least: 32' --ke
     <<< 'kernel doomed memory=4M max_mappings=31'
 run 125 'policy line 1: a maximum below the minimum: max_spaces=1' --kernels doomed \
     <<< 'kernel doomed memory=4M min_spaces=2 max_spaces=1'
+run 125 'policy line 2: not a time, as 500ms, 30s or 2m: each=2' <<< $'kernel doomed memory=4M\nturns each=2 doomed'
+run 125 'policy line 3: no line above names this kernel: b' <<< $'kernel doomed memory=4M\n\nend b at=2s'
 run 125 'policy line 1: no such kernel: other' <<< $'primary other\nkernel doomed memory=4M'
 
 run 44 'doomed ended with value 300' --kernels doomed <<< 'kernel doomed memory=4M console args="value"'
@@ -37,3 +39,22 @@ kernel victim memory=8M console
 primary victim
 END
 grep -q 'victim ended with value 0' log
+
+# Ended by the policy at any step: before its turn, in it, about its end, and after it.  The others go on.
+for ms in 11 12 13 17 21 22 23 27; do
+    run 0 "at 0.0$ms s: b is ended" --kernels batch --icount <<END
+kernel batch memory=4M args="10"
+kernel b image=batch memory=4M args="1000"
+kernel c image=batch memory=4M args="10"
+turns each=10ms batch b c
+end b at=${ms}ms
+END
+    grep -q 'batch ended with value 0' log
+    grep -q 'c ended with value 0' log
+    if grep -A 99 ' b is ended' log | grep ' b is swapped in'; then
+        exit 1
+    fi
+    grep ' b is ended' log >> ended
+done
+grep -q 'is ended while it is swapped out' ended
+grep -q 'is ended$' ended

@@ -214,7 +214,8 @@ def run_file(o):
 
 
 def policy_kernels(text):
-    return re.findall(r'(?m)^[ \t]*kernel[ \t]+([^\s]+)', text)
+    lines = re.findall(r'(?m)^[ \t]*kernel[ \t]+([^\s]+)(?:.*[ \t]image=([^\s]+))?', text)
+    return [image or name for name, image in lines]
 
 
 def archive(o):

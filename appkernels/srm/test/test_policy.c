@@ -8,6 +8,8 @@
 static struct policy policy;
 static struct policy_error error;
 
+#define AB "kernel a memory=2M\nkernel b memory=2M\n"
+
 static bool parse(const char *text)
 {
     memset(&error, 0, sizeof(error));
@@ -36,6 +38,25 @@ static void good(void **state)
     assert_string_equal(k->name, "small");
     assert_true(!k->rest && !k->console && k->memory == 64 << 20 && k->priority == 16 && k->share == 100);
     assert_non_null(strstr(k->line, "args=\"a b # c\""));
+}
+
+static void times(void **state)
+{
+    (void)state;
+    assert_true(parse(AB "kernel c memory=2M image=b\nturns each=2m a b\ngrant c share=7 for=500ms from=3s\n"
+                      "out a  # for good\nend b at=0ms\n"));
+    assert_string_equal(policy.kernel[0].image, "a");
+    assert_string_equal(policy.kernel[2].image, "b");
+    assert_true(policy.turns == 1 && policy.each[0] == 120000000000);
+    assert_true(policy.kernel[0].turns == 1 && policy.kernel[1].turns == 1 && policy.kernel[2].turns == 0);
+    assert_int_equal(policy.phases, 3);
+    const struct policy_phase *f = policy.phase;
+    assert_true(f->kind == PHASE_GRANT && f->kernel == 2 && f->share == 7 && f->priority == POLICY_UNSAID);
+    assert_true(f->from == 3000000000 && f->until == 3500000000);
+    f++;
+    assert_true(f->kind == PHASE_OUT && f->kernel == 0 && f->from == 0 && f->until == POLICY_FOREVER);
+    f++;
+    assert_true(f->kind == PHASE_END && f->kernel == 1 && f->from == 0 && f->until == POLICY_FOREVER);
 }
 
 static void without_primary(void **state)
@@ -75,6 +96,32 @@ static void mistakes(void **state)
         {"kernel a memory=2M\nprimary\n", 2, "primary needs the name of one kernel"},
         {"kernel a memory=2M\nprimary a b\n", 2, "primary needs the name of one kernel"},
         {"primary b\nkernel a memory=2M\n", 1, "no such kernel: b"},
+        {"kernel a memory=2M image=\n", 1, "not the name of a program: image="},
+        {AB "turns\n", 3, "turns needs each=TIME first"},
+        {AB "turns a b each=1s\n", 3, "turns needs each=TIME first"},
+        {AB "turns each=1 a b\n", 3, "not a time, as 500ms, 30s or 2m: each=1"},
+        {AB "turns each=s a b\n", 3, "not a time, as 500ms, 30s or 2m: each=s"},
+        {AB "turns each=1h a b\n", 3, "not a time, as 500ms, 30s or 2m: each=1h"},
+        {AB "turns each=99999999999999999999s a b\n", 3, "not a time, as 500ms, 30s or 2m: each=99999999999999999999s"},
+        {AB "turns each=18446744073709551615m a b\n", 3, "too large: each=18446744073709551615m"},
+        {AB "turns each=0s a b\n", 3, "a turn takes time: each=0s"},
+        {AB "turns each=1s\n", 3, "the name of a kernel is missing"},
+        {AB "turns each=1s a\n", 3, "turns needs two kernels at least"},
+        {AB "turns each=1s a a\n", 3, "this kernel takes turns already: a"},
+        {AB "turns each=1s a b\nturns each=1s b a\n", 4, "this kernel takes turns already: b"},
+        {AB "turns each=1s a b c\n", 3, "no line above names this kernel: c"},
+        {"grant a share=1\nkernel a memory=2M\n", 1, "no line above names this kernel: a"},
+        {AB "grant\n", 3, "the name of a kernel is missing"},
+        {AB "grant a\n", 3, "grant needs share=N or priority=N"},
+        {AB "grant a from=1s for=2s\n", 3, "grant needs share=N or priority=N"},
+        {AB "grant a share=101\n", 3, "too large: share=101"},
+        {AB "grant a priority=31\n", 3, "too large: priority=31"},
+        {AB "grant a share=10 for=0s\n", 3, "no time at all: for=0s"},
+        {AB "grant a share=10 at=1s\n", 3, "unknown word: at=1s"},
+        {AB "grant a share=10 from=soon\n", 3, "not a time, as 500ms, 30s or 2m: from=soon"},
+        {AB "out a share=10\n", 3, "unknown word: share=10"},
+        {AB "end a\n", 3, "end needs at=TIME"},
+        {AB "end a from=1s\n", 3, "unknown word: from=1s"},
     };
 
     (void)state;
@@ -124,15 +171,20 @@ static void garbage(void **state)
                                         "99999999999999999999",
                                         "console",
                                         "\t",
-                                        "args="};
+                                        "args=",
+                                        "turns each=1s ",
+                                        "grant ",
+                                        "end a at=",
+                                        "\nkernel a memory=2M\n",
+                                        "for=3m"};
     uint32_t seed = 3;
 
     (void)state;
     for (int round = 0; round < 20000; round++) {
-        char text[256] = "";
+        char text[20 * 24] = "";
         for (int i = 0; i < 20; i++) {
             seed = seed * 1664525 + 1013904223;
-            strcat(text, piece[(seed >> 10) % 16]);
+            strcat(text, piece[(seed >> 10) % (sizeof(piece) / sizeof(piece[0]))]);
         }
         char *exact = malloc(strlen(text));
         memcpy(exact, text, strlen(text));
@@ -144,7 +196,7 @@ static void garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good), cmocka_unit_test(without_primary), cmocka_unit_test(mistakes),
+        cmocka_unit_test(good), cmocka_unit_test(times), cmocka_unit_test(without_primary), cmocka_unit_test(mistakes),
         cmocka_unit_test(too_much), cmocka_unit_test(garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,92 @@
+// grants.c - sees its share and its highest priority change, one after the other as args="SHARE/PRIORITY ... out" says;
+// `out`: at last it is swapped out for a while.
+//
+// A share is what the supervisor shows for each processor; a priority is what a thread can be loaded with.
+#include "../harness.h"
+
+static struct test_thread probe;
+
+static void probe_run(struct test_thread *t)
+{
+    (void)t;
+    thread_end(5);
+}
+
+// Is this the highest priority that a thread of ours may have?
+static bool loads_with(uint32_t priority)
+{
+    thread_make(&probe, NULL);
+    thread_call(&probe, probe_run);
+    probe.desc.priority = priority;
+    err_t e = thread_start(&probe);
+    while (e == ERR_OK && thread_loaded(&probe)) {
+        (void)sys_wait(now() + machine->slice / 16);
+    }
+    thread_free(&probe);
+    return e == ERR_OK;
+}
+
+// All processors have the same one; 101 if not.
+static uint32_t share_now(void)
+{
+    const struct kernel_usage *usage = window(info->system + SYSTEM_USAGE_PAGE * ABI_PAGE);
+    oid_t id = *(volatile const oid_t *)&info->kernel;
+    const volatile struct kernel_usage *own = &usage[OID_SLOT(id) * machine->cpus];
+
+    for (unsigned i = 1; i < machine->cpus; i++) {
+        if (own[i].share != own[0].share) {
+            return 101;
+        }
+    }
+    return own[0].share;
+}
+
+static const char *words(void)
+{
+    const char *at = info->args;
+
+    while (*at != '\0' && strncmp(at, "args=\"", 6) != 0) {
+        at++;
+    }
+    return *at == '\0' ? at : at + 6;
+}
+
+static void expect(uint64_t share, uint64_t priority)
+{
+    char name[80];
+
+    base_format(name, sizeof(name), "a share of %u and priority %u", (unsigned)share, (unsigned)priority);
+    bool came = EVENTUALLY(share_now() == share &&
+                           *(volatile const uint32_t *)&info->limits.max_priority == priority);
+    check(came, name, "it has %u and %u", share_now(), info->limits.max_priority);
+    check(loads_with((uint32_t)priority), "a thread may have this priority", "it is refused");
+    check(!loads_with((uint32_t)priority + 1), "and no higher one", "it may");
+}
+
+static void expect_out(void)
+{
+    oid_t id = info->kernel;
+    uint64_t last = now(), longest = 0;
+
+    while (*(volatile const oid_t *)&info->kernel == id && longest < milliseconds(2000)) {
+        (void)sys_wait(now() + milliseconds(1));
+        longest = now() - last > longest ? now() - last : longest;
+        last = now();
+    }
+    check(longest >= milliseconds(50), "it was out for 50 ms", "%lu ticks at most", (unsigned long)longest);
+}
+
+unsigned test_main(void)
+{
+    const char *at = words();
+    uint64_t share, priority;
+
+    while (base_parse_number(&at, &share) && *at++ == '/' && base_parse_number(&at, &priority)) {
+        expect(share, priority);
+        at += *at == ' ';
+    }
+    if (check(strncmp(at, "out\"", 4) == 0, "the words end", "at %s", at)) {
+        expect_out();
+    }
+    return failures();
+}
