@@ -107,6 +107,12 @@ static void measure_frames(struct app *a)
         low = r->base < low ? r->base : low;
         high = r->base + r->length > high ? r->base + r->length : high;
     }
+    // What is lent to it later may be anywhere.
+    for (unsigned i = 0; i < srm_system->ranges && a->policy->borrows; i++) {
+        const struct memory_range *r = &srm_system->range[i];
+        low = r->base < low ? r->base : low;
+        high = r->base + r->length > high ? r->base + r->length : high;
+    }
     a->first_frame = low / ABI_PAGE;
     a->frame_count = (high - low) / ABI_PAGE;
 }
@@ -152,8 +158,27 @@ bool app_prepare(struct app *a)
     return true;
 }
 
+bool app_take_loan(struct app *a, uint64_t bytes)
+{
+    if (memory_take(units_of(bytes), &a->loan, 1) != 1) {
+        a->loan.length = 0;
+        return false;
+    }
+    clear_used(&a->loan);
+    return true;
+}
+
+void app_give_loan(struct app *a)
+{
+    memory_give(&a->loan);
+    a->loan.length = 0;
+}
+
 void app_release(struct app *a)
 {
+    if (a->loan.length != 0) {
+        app_give_loan(a);
+    }
     for (unsigned i = 0; i < a->ranges; i++) {
         memory_give(&a->range[i]);
     }

@@ -74,6 +74,9 @@ static err_t map_all(struct app *a, unsigned index)
         e = map(a, ABI_WINDOW + a->range[i].base, a->range[i].base, a->range[i].length, MAP_READ | MAP_WRITE);
     }
     if (e == ERR_OK) {
+        e = map(a, ABI_WINDOW + a->loan.base, a->loan.base, a->loan.length, MAP_READ | MAP_WRITE);
+    }
+    if (e == ERR_OK) {
         e = map(a, ABI_WINDOW + srm_info->system, srm_info->system, ABI_LARGE, MAP_READ);
     }
     if (e == ERR_OK) {
@@ -122,6 +125,9 @@ static err_t grant_all(struct app *a)
 
     if (e == ERR_OK) {
         e = grant(a, srm_info->archive, whole_units(srm_info->archive_length), GROUP_READ);
+    }
+    if (e == ERR_OK && a->loan.length != 0) {
+        e = grant(a, a->loan.base, a->loan.length, GROUP_WRITE);
     }
     for (unsigned i = 0; i < a->ranges && e == ERR_OK; i++) {
         e = grant(a, a->range[i].base, a->range[i].length, GROUP_WRITE);
@@ -240,4 +246,38 @@ void app_unload(struct app *a)
         unload(SYS_space_unload, a->space);
     }
     a->kernel = a->space = a->thread = 0;
+}
+
+// ---- memory for a time ------------------------------------------------------------------------------------
+
+static void tell_loan(struct app *a, uint64_t length, uint64_t ends)
+{
+    struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
+
+    i->loan.base = a->loan.base;
+    i->loan.cluster = a->loan.cluster;
+    i->loan_ends = ends;
+    __atomic_store_n(&i->loan.length, length, __ATOMIC_RELEASE);
+    (void)sys_signal(a->thread);                 // stale: it looks when it is loaded again
+}
+
+// Evicted or swapped out, it gets the loan when it is loaded again; one that is half loaded is loaded from the start.
+void app_open_loan(struct app *a, uint64_t ends)
+{
+    if (!a->out && (map(a, ABI_WINDOW + a->loan.base, a->loan.base, a->loan.length, MAP_READ | MAP_WRITE) != ERR_OK ||
+                    grant(a, a->loan.base, a->loan.length, GROUP_WRITE) != ERR_OK)) {
+        app_unload(a);
+    }
+    tell_loan(a, a->loan.length, ends);
+}
+
+void app_close_loan(struct app *a)
+{
+    uint64_t n;
+
+    tell_loan(a, 0, 0);
+    if (!a->out && (grant(a, a->loan.base, a->loan.length, GROUP_NONE) != ERR_OK ||
+                    sys_mapping_unload(a->space, ABI_WINDOW + a->loan.base, a->loan.length, &n) != ERR_OK)) {
+        app_unload(a);
+    }
 }

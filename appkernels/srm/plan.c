@@ -102,6 +102,8 @@ struct plan_state plan_state(const struct plan *p, unsigned kernel, uint64_t now
         s.end = s.end || f->kind == PHASE_END;
         s.share = f->share != POLICY_UNSAID ? f->share : s.share;
         s.priority = f->priority != POLICY_UNSAID ? f->priority : s.priority;
+        s.memory = f->memory != 0 ? f->memory : s.memory;
+        s.memory_until = f->memory != 0 ? f->until : s.memory_until;
     }
     return s;
 }

@@ -25,6 +25,7 @@ struct plan {
 struct plan_state {                      // of a kernel
     bool     in, end;                    // it is to be swapped in; it is to end
     uint64_t share, priority;
+    uint64_t memory, memory_until;       // bytes lent to it, 0: none
 };
 
 void plan_start(struct plan *p, const struct policy *policy);

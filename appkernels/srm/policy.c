@@ -84,6 +84,16 @@ static int find_kernel(const struct policy *p, const char *name)
     return -1;
 }
 
+static bool read_size(struct reader *r, uint64_t *to, const char *value, const char *word)
+{
+    const char *at = value;
+
+    if (!base_parse_size(&at, to) || *at != '\0' || *to == 0) {
+        return wrong(r, "not a size", word);
+    }
+    return true;
+}
+
 static bool read_memory(struct reader *r, struct policy_kernel *k, const char *value, const char *word)
 {
     if (strcmp(value, "rest") == 0) {
@@ -95,11 +105,7 @@ static bool read_memory(struct reader *r, struct policy_kernel *k, const char *v
         k->rest = true;
         return true;
     }
-    const char *at = value;
-    if (!base_parse_size(&at, &k->memory) || *at != '\0' || k->memory == 0) {
-        return wrong(r, "not a size", word);
-    }
-    return true;
+    return read_size(r, &k->memory, value, word);
 }
 
 static bool read_number(struct reader *r, uint64_t *to, const char *value, uint64_t most, const char *word)
@@ -280,6 +286,10 @@ static bool read_phase_word(struct reader *r, struct policy_phase *f, uint64_t *
     if (f->kind == PHASE_GRANT && strncmp(word, "priority=", 9) == 0) {
         return read_number(r, &f->priority, word + 9, ABI_PRIORITIES - 2, word);
     }
+    if (f->kind == PHASE_GRANT && strncmp(word, "memory=", 7) == 0) {
+        r->policy->kernel[f->kernel].borrows = true;
+        return read_size(r, &f->memory, word + 7, word);
+    }
     if (f->kind == PHASE_END && strncmp(word, "at=", 3) == 0) {
         return read_time(r, &f->from, word + 3, word);
     }
@@ -315,8 +325,8 @@ static bool read_phase(struct reader *r, enum policy_kind kind)
     if (kind == PHASE_END && f->from == POLICY_FOREVER) {
         return wrong(r, "end needs at=TIME", "");
     }
-    if (kind == PHASE_GRANT && f->share == POLICY_UNSAID && f->priority == POLICY_UNSAID) {
-        return wrong(r, "grant needs share=N or priority=N", "");
+    if (kind == PHASE_GRANT && f->share == POLICY_UNSAID && f->priority == POLICY_UNSAID && f->memory == 0) {
+        return wrong(r, "grant needs share=N, priority=N or memory=SIZE", "");
     }
     f->until = length == POLICY_FOREVER ? POLICY_FOREVER : f->from + length;
     p->phases++;

@@ -14,8 +14,9 @@
 // What changes as time goes by, counted from the start.  A TIME is a number with ms, s or m behind it.  A kernel is
 // named after its own line; where several lines speak of one thing at one moment, the last of them counts.
 //     turns each=TIME NAME NAME ...       one of these kernels is swapped in, for TIME, then the next
-//     grant NAME [share=N] [priority=N] [from=TIME] [for=TIME]
-//                                         instead of what its line says: from this moment on, for so long
+//     grant NAME [share=N] [priority=N] [memory=SIZE] [from=TIME] [for=TIME]
+//                                         from this moment on, for so long: instead of the share and the priority in
+//                                         its line, and memory, in one piece, that it has besides (abi/boot.h: loan)
 //     out NAME [from=TIME] [for=TIME]     it is swapped out
 //     end NAME at=TIME                    it is ended, with value 0
 // A kernel that is swapped out keeps its memory and has no descriptor in the supervisor.
@@ -38,6 +39,7 @@ struct policy_kernel {
     uint64_t memory;                     // bytes, unless rest
     uint64_t priority, share, spaces, threads, mappings;
     struct policy_range { uint64_t least, most; } space, thread, mapping;
+    bool     borrows;                    // some line grants it memory
     unsigned turns;                      // 0: takes no turns; else 1 + index of its `turns` line
 };
 
@@ -48,6 +50,7 @@ struct policy_phase {                    // a grant, out or end line
     unsigned kernel;                     // index
     uint64_t from, until;                // nanoseconds since the start; until is not in it
     uint64_t share, priority;
+    uint64_t memory;                     // bytes, 0: the line does not speak of it
 };
 
 struct policy {

@@ -39,6 +39,8 @@ struct app {
     bool     ran;                        // its first thread has been loaded before
     bool     out;                        // it is swapped out
     uint64_t share, priority;            // what it has at present
+    uint64_t asked;                      // bytes that the policy lends it at present
+    struct memory_range loan;            // what it got of that; length 0: nothing
     oid_t    space, kernel, thread;      // may be stale
     struct place *place;                 // two of srm's own: kernel, space
     struct memory_range range[APP_RANGES];
@@ -83,6 +85,8 @@ _Noreturn void srm_fail(const char *format, ...) __attribute__((format(printf, 1
 // image.c: memory and contents, once.  False, with a line in the log: it cannot be.
 bool app_prepare(struct app *a);
 void app_release(struct app *a);         // give its memory back
+bool app_take_loan(struct app *a, uint64_t bytes);       // false: there is not so much in one piece
+void app_give_loan(struct app *a);
 
 // main.c: unload it, give its memory back; ends everything if it was the last one or the primary one.
 void app_end(unsigned index, uint64_t value);
@@ -101,6 +105,9 @@ bool app_load(struct app *a, unsigned index);
 // refusal.
 err_t app_load_thread(struct app *a, unsigned index);
 void app_unload(struct app *a);
+// Let it use its loan, or take that away from it: when this comes back nothing of it refers to that memory.
+void app_open_loan(struct app *a, uint64_t ends);
+void app_close_loan(struct app *a);
 const char *srm_error_text(err_t e);
 
 void srm_wait_a_little(void);

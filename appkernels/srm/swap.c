@@ -92,6 +92,31 @@ static void set_priority(struct app *a, uint64_t priority)
     log_step(a, text);
 }
 
+// The memory is taken back before anybody else is given any.
+static void end_loan(struct app *a)
+{
+    if (a->loan.length != 0) {
+        app_close_loan(a);
+        app_give_loan(a);
+        log_step(a, "has given back what was lent to it");
+    }
+    a->asked = 0;
+}
+
+static void begin_loan(struct app *a, const struct plan_state *want)
+{
+    char text[64];
+    bool got = app_take_loan(a, want->memory);
+
+    a->asked = want->memory;
+    if (got) {
+        app_open_loan(a, want->memory_until == POLICY_FOREVER ? UINT64_MAX : clock_of(want->memory_until));
+    }
+    base_format(text, sizeof(text), "%s lent %lu MiB%s", got ? "is" : "cannot be", (unsigned long)(want->memory >> 20),
+                got ? "" : ": not so much is free in one piece");
+    log_step(a, text);
+}
+
 // The first half: what makes room for others.
 static void step_out(struct app *a, unsigned index, const struct plan_state *want)
 {
@@ -103,6 +128,9 @@ static void step_out(struct app *a, unsigned index, const struct plan_state *wan
     if (!want->in && !a->out) {
         swap_out(a);
         log_step(a, "is swapped out");
+    }
+    if (want->memory != a->asked) {
+        end_loan(a);
     }
     if (want->share != a->share) {
         set_share(a, want->share);
@@ -164,7 +192,11 @@ uint64_t swap_run(struct app *app, unsigned count)
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        if (app[i].state == APP_LIVE && app[i].out && plan_state(&plan, i, now).in) {
+        struct plan_state want = plan_state(&plan, i, now);
+        if (app[i].state == APP_LIVE && want.memory != app[i].asked) {
+            begin_loan(&app[i], &want);
+        }
+        if (app[i].state == APP_LIVE && app[i].out && want.in) {
             step_in(&app[i], i);
         }
     }

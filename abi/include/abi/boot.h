@@ -97,4 +97,8 @@ struct kernel_info {
     uint32_t devices;                    // a bit for each enum device that is mapped for it, see device.h
     uint32_t reserved;
     char     args[512];                  // its line of the policy file, after the name
+    // Memory that it has for a time only: nothing is kept for it when the clock reaches loan_ends, its mappings and
+    // what else lies there are unloaded then.  length 0: none.  The first thread is signalled when this changes.
+    struct memory_range loan;            // length is stored last
+    uint64_t loan_ends;
 };

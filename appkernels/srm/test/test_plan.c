@@ -76,6 +76,21 @@ static void last_line_counts(void **state)
     assert_int_equal(plan_state(&plan, A, 2000 * MS).share, 10);
 }
 
+static void loans(void **state)
+{
+    (void)state;
+    begin("grant c memory=4M from=10ms for=20ms\ngrant c memory=2M share=7 from=20ms for=20ms\n");
+    static const struct { uint64_t ms, memory, until; } at[] = {
+        {0, 0, 0}, {10, 4 << 20, 30}, {20, 2 << 20, 40}, {39, 2 << 20, 40}, {40, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        struct plan_state s = plan_state(&plan, C, at[i].ms * MS);
+        assert_int_equal(s.memory, at[i].memory);
+        assert_int_equal(s.memory_until, at[i].until * MS);
+    }
+    assert_true(policy.kernel[C].borrows && !policy.kernel[A].borrows);
+}
+
 static void turns(void **state)
 {
     (void)state;
@@ -165,8 +180,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_lines), cmocka_unit_test(grants), cmocka_unit_test(last_line_counts),
-        cmocka_unit_test(turns), cmocka_unit_test(turns_and_ends), cmocka_unit_test(all_kept_out),
-        cmocka_unit_test(at_random),
+        cmocka_unit_test(loans), cmocka_unit_test(turns), cmocka_unit_test(turns_and_ends),
+        cmocka_unit_test(all_kept_out), cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
