@@ -115,7 +115,30 @@ static void signal_slot(struct slot *s)
 
 void fake_input(void)
 {
-    signal_slot(find(listener));
+    struct slot *s = find(listener);
+
+    if (s != NULL) {
+        signal_slot(s);
+    }
+}
+
+bool fake_untold(void)
+{
+    return fake_slot[0].id != fake_info.thread;
+}
+
+// The first thread was written back, and is loaded again by the starter with another id, which it is told later.
+void fake_reload_first(void)
+{
+    struct slot *s = &fake_slot[0];
+
+    if (!fake_untold() && fake_chance(fake_setup.reload)) {
+        s->id = ++fake_generation << 16;
+        signal_slot(s);
+    } else if (fake_untold() && fake_chance(20)) {
+        fake_info.thread = s->id;
+        signal_slot(s);
+    }
 }
 
 static void post(const struct slot *s)

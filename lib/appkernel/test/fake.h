@@ -26,6 +26,7 @@ struct fake_setup {
     unsigned slots;                      // threads in the cache, the first one too; at least 3
     unsigned chop;                       // at one in so many points somebody else runs
     unsigned evict;                      // before one in so many turns a thread is written back; 0: never
+    unsigned reload;                     // before one in so many turns the first thread is loaded anew; 0: never
     unsigned again;                      // percent of the loads that find no room
     unsigned entries;                    // of the channel until it is full, at most CHANNEL_ENTRIES
     unsigned cpus;                       // what the system page says

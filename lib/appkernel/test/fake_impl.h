@@ -45,3 +45,5 @@ struct slot *fake_victim(uint64_t before);       // a random one of those that w
 void fake_doom(struct slot *s, uint32_t reason, uint64_t value);     // the three steps of a writeback
 void fake_unload(struct slot *s);
 void fake_finish(void);
+void fake_reload_first(void);
+bool fake_untold(void);                          // the first thread has an id that it does not know yet

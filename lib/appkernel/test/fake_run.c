@@ -38,6 +38,7 @@ static void disturb(void)
             fake_unload(&fake_slot[i]);
         }
     }
+    fake_reload_first();
     if (fake_chance(fake_setup.evict)) {
         struct slot *s = fake_victim(fake_clock);
         if (s != NULL) {
@@ -78,7 +79,7 @@ static struct slot *choose(void)
 
 static bool in_motion(void)
 {
-    bool any = fake_leaving != NULL;
+    bool any = fake_leaving != NULL || fake_untold();
 
     for (unsigned i = 0; i < fake_setup.slots; i++) {
         any |= fake_slot[i].doomed || may_run(&fake_slot[i]);

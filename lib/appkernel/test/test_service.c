@@ -297,6 +297,7 @@ static bool run(uint64_t seed)
     s.chop = (unsigned[]){2, 3, 5, 10, 30}[seed % 5];
     s.evict = (unsigned[]){0, 5, 20, 100}[seed / 2 % 4];
     s.again = (unsigned[]){0, 20, 70}[seed / 3 % 3];
+    s.reload = (unsigned[]){0, 50, 300}[seed / 11 % 3];
     s.entries = entries[seed / 7 % 5];
     s.cpus = 1 + seed % 4;
     together = 2 + (unsigned)seed % 9;
