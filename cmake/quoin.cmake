@@ -9,6 +9,7 @@
 #                                                 or build/F/NAME
 #   quoin_host_test(TEST [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a cmocka program for the host
 #   quoin_host_fuzzer(FUZZER [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a libFuzzer program; ten seconds are a test
+#   quoin_stubs(FILE.interface LIST)              its generated sources, in a list, in the build folder's CURRENT_FOLDER/stubs
 #   quoin_folders()                               every folder below that has a CMakeLists.txt
 #
 # The same source is compiled up to three times: for the supervisor, for programs, and for the host with sanitizers.
@@ -55,6 +56,16 @@ function(quoin_folders)
         get_filename_component(folder ${list} DIRECTORY)
         add_subdirectory(${folder})
     endforeach()
+endfunction()
+
+function(quoin_stubs interface list)
+    get_filename_component(name ${interface} NAME_WE)
+    set(at ${CMAKE_CURRENT_BINARY_DIR}/stubs)
+    set(files ${at}/${name}_client.c ${at}/${name}_server.c)
+    add_custom_command(OUTPUT ${files} ${at}/${name}_stubs.h
+        COMMAND ${CMAKE_SOURCE_DIR}/tools/stubs ${CMAKE_CURRENT_SOURCE_DIR}/${interface} ${at}
+        DEPENDS ${interface} ${CMAKE_SOURCE_DIR}/tools/stubs VERBATIM)
+    set(${list} ${files} PARENT_SCOPE)
 endfunction()
 
 function(quoin_headers name folder)

@@ -143,6 +143,8 @@ void  ak_space_finish(oid_t space);
 // (for device input).  Ends when ak_stop(value) was called, and gives its value.
 int  ak_service(void (*poll)(void));
 void ak_service_kick(void);                      // make the service thread look again
+// Called by the service thread with the address of each address-valued signal that comes to it: it may wake threads.
+extern void (*ak_signalled)(va_t va);
 void ak_stop(int value);
 
 // ---- locks ------------------------------------------------------------------------------------------------

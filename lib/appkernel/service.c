@@ -18,7 +18,10 @@
 #include "appkernel_impl.h"
 
 #include <base.h>
+#include <communication.h>
 #include <sys.h>
+
+void (*ak_signalled)(va_t va);
 
 static struct ak_thread *reload;         // stack, pushed by everyone
 static uint32_t stopping;
@@ -26,7 +29,8 @@ static int stop_value;
 
 static struct ak_thread *all;            // s  below: the service thread only
 static struct ak_thread *ready_first, *ready_last;
-static uint32_t channel_tail, channel_lost;
+static struct com_channel writebacks;
+static uint32_t channel_lost;
 static struct ak_thread *graves;         // ended, by next_queued; `queued` stays set, so nobody queues them again
 static unsigned parked_count;            // those with a deadline
 static oid_t listening = UINT64_MAX;     // the service thread's id when it asked for signals last
@@ -152,12 +156,11 @@ static void take_reload_list(void)
 
 static void take_channel(void)
 {
-    struct channel *c = ak_window(ak_info->channel);
-    uint32_t head = load32(&c->head);
+    struct channel_entry e;
+    size_t length;
 
-    while (channel_tail != head) {
-        struct channel_entry e = c->entry[channel_tail % CHANNEL_ENTRIES];
-        __atomic_store_n(&c->tail, ++channel_tail, __ATOMIC_RELEASE);
+    // All that is in it now: it holds no more, and more may come meanwhile.
+    for (unsigned i = 0; i < CHANNEL_ENTRIES && com_receive(&writebacks, &e, sizeof(e), &length) == ERR_OK; i++) {
         if (e.type == OBJECT_THREAD) {
             consider((struct ak_thread *)e.cookie);
         }
@@ -209,11 +212,8 @@ static void check_reloaded(void)
 
 static void check_lost(void)
 {
-    const struct channel *c = ak_window(ak_info->channel);
-    uint32_t lost = load32(&c->lost);
-
-    if (lost != channel_lost) {
-        channel_lost = lost;
+    if (writebacks.missed != channel_lost) {
+        channel_lost = writebacks.missed;
         scan();
     }
 }
@@ -309,6 +309,7 @@ static uint64_t check_parked(void)
 
 int ak_service(void (*poll)(void))
 {
+    com_open_writeback(&writebacks, ak_window(ak_info->channel));
     while (load32(&stopping) == 0) {
         take_channel();
         take_reload_list();
@@ -323,7 +324,11 @@ int ak_service(void (*poll)(void))
         if (poll != NULL) {
             poll();
         }
-        (void)sys_wait(deadline);
+        va_t va = 0;
+        (void)sys_wait_signal(deadline, &va);
+        if (va != 0 && ak_signalled != NULL) {
+            ak_signalled(va);
+        }
     }
     return stop_value;
 }

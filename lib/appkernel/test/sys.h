@@ -12,4 +12,9 @@ err_t sys_mapping_load_and_resume(oid_t space, va_t va, pa_t pa, uint64_t flags)
 err_t sys_resume(oid_t space);
 err_t sys_signal(oid_t thread);
 err_t sys_wait(uint64_t deadline);
+static inline err_t sys_wait_signal(uint64_t deadline, va_t *va)
+{
+    *va = 0;
+    return sys_wait(deadline);
+}
 err_t sys_listen(oid_t thread);
