@@ -107,8 +107,9 @@ static void measure_frames(struct app *a)
         low = r->base < low ? r->base : low;
         high = r->base + r->length > high ? r->base + r->length : high;
     }
-    // What is lent to it later may be anywhere.
-    for (unsigned i = 0; i < srm_system->ranges && a->policy->borrows; i++) {
+    // What it gets or is lent later may be anywhere.
+    bool anywhere = a->policy->borrows || a->policy->most != 0;
+    for (unsigned i = 0; i < srm_system->ranges && anywhere; i++) {
         const struct memory_range *r = &srm_system->range[i];
         low = r->base < low ? r->base : low;
         high = r->base + r->length > high ? r->base + r->length : high;
@@ -129,7 +130,8 @@ static void fill_info(struct app *a, pa_t free)
         .channel = a->range[0].base + PAGE_CHANNEL * ABI_PAGE,
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
-        .limits = {(uint32_t)a->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
+        .service = a->range[0].base + PAGE_CALLS * ABI_PAGE, .service_va = SERVICE_VA,
+        .limits = {a->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
         .devices = app_devices(a),
     };
     memcpy(i->range, a->range, a->ranges * sizeof(a->range[0]));

@@ -73,6 +73,9 @@ static err_t map_all(struct app *a, unsigned index)
     for (unsigned i = 0; i < a->ranges && e == ERR_OK; i++) {
         e = map(a, ABI_WINDOW + a->range[i].base, a->range[i].base, a->range[i].length, MAP_READ | MAP_WRITE);
     }
+    for (unsigned i = 0; i < APP_GRANTS && e == ERR_OK; i++) {
+        e = map(a, ABI_WINDOW + a->grant[i].base, a->grant[i].base, a->grant[i].length, MAP_READ | MAP_WRITE);
+    }
     if (e == ERR_OK) {
         e = map(a, ABI_WINDOW + a->loan.base, a->loan.base, a->loan.length, MAP_READ | MAP_WRITE);
     }
@@ -91,9 +94,23 @@ static struct kernel_range range(const struct policy_range *r)
     return (struct kernel_range){(uint32_t)r->least, (uint32_t)r->most};
 }
 
-static err_t load_kernel(struct app *a, unsigned index)
+struct kernel_limits app_limits(const struct app *a, uint32_t priority)
 {
     const struct policy_kernel *p = a->policy;
+
+    return (struct kernel_limits){
+        .max_priority = priority,
+        .locked_spaces = (uint32_t)p->spaces,
+        .locked_threads = (uint32_t)p->threads,
+        .locked_mappings = (uint32_t)p->mappings,
+        .range = {[OBJECT_SPACE] = range(&p->space),
+                  [OBJECT_THREAD] = range(&p->thread),
+                  [OBJECT_MAPPING] = range(&p->mapping)},
+    };
+}
+
+static err_t load_kernel(struct app *a, unsigned index)
+{
     struct kernel_desc d = {
         .space = a->space, .flags = a->locked ? LOAD_LOCKED : 0,
         .trap = a->note.trap, .fault = a->note.fault, .exception = a->note.exception,
@@ -101,16 +118,10 @@ static err_t load_kernel(struct app *a, unsigned index)
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
         .cookie = APP_COOKIE(index, PART_KERNEL),
-        .limits = {.max_priority = (uint32_t)a->priority,
-                   .locked_spaces = (uint32_t)p->spaces,
-                   .locked_threads = (uint32_t)p->threads,
-                   .locked_mappings = (uint32_t)p->mappings,
-                   .range = {[OBJECT_SPACE] = range(&p->space),
-                             [OBJECT_THREAD] = range(&p->thread),
-                             [OBJECT_MAPPING] = range(&p->mapping)}},
+        .limits = app_limits(a, a->priority),
     };
 
-    memset(d.share, (int)a->share, sizeof(d.share));
+    memcpy(d.share, a->share, sizeof(d.share));
     return sys_kernel_load(&d, &a->kernel);
 }
 
@@ -135,6 +146,9 @@ static err_t grant_all(struct app *a)
     for (unsigned i = 0; i < a->segments && e == ERR_OK; i++) {
         e = grant(a, a->segment[i].memory.base, a->segment[i].memory.length, GROUP_WRITE);
     }
+    for (unsigned i = 0; i < APP_GRANTS && e == ERR_OK; i++) {
+        e = a->grant[i].length == 0 ? ERR_OK : grant(a, a->grant[i].base, a->grant[i].length, GROUP_WRITE);
+    }
     return e;
 }
 
@@ -156,7 +170,7 @@ err_t app_load_thread(struct app *a, unsigned index)
     // If it was waiting, what it waits for may have come while it was not loaded: let it look.
     struct thread_desc d = {
         .space = a->space, .flags = (a->locked ? LOAD_LOCKED : 0) | (a->ran ? LOAD_SIGNALED : 0),
-        .priority = (uint32_t)a->priority, .state = state, .state_va = ABI_WINDOW + state,
+        .priority = a->priority, .state = state, .state_va = ABI_WINDOW + state,
         .xstack = a->note.xstack & ~15ull, .cookie = APP_COOKIE(index, PART_THREAD),
     };
 
@@ -182,7 +196,7 @@ static void tell_ids(struct app *a)
 
     __atomic_store_n(&i->kernel, a->kernel, __ATOMIC_RELAXED);
     __atomic_store_n(&i->space, a->space, __ATOMIC_RELAXED);
-    __atomic_store_n(&i->limits.max_priority, (uint32_t)a->priority, __ATOMIC_RELAXED);
+    __atomic_store_n(&i->limits.max_priority, a->priority, __ATOMIC_RELAXED);
     __atomic_store_n(&c->lost, c->lost + 1, __ATOMIC_RELEASE);
 }
 
@@ -280,4 +294,28 @@ void app_close_loan(struct app *a)
                     sys_mapping_unload(a->space, ABI_WINDOW + a->loan.base, a->loan.length, &n) != ERR_OK)) {
         app_unload(a);
     }
+}
+
+// ---- memory that it asked for ---------------------------------------------------------------------------------
+
+err_t app_load_range(struct app *a, const struct memory_range *r)
+{
+    err_t e = grant(a, r->base, r->length, GROUP_WRITE);
+
+    for (uint64_t at = r->base; at < r->base + r->length && e == ERR_OK; at += ABI_LARGE) {
+        e = sys_mapping_load(a->space, ABI_WINDOW + at, at, MAP_READ | MAP_WRITE | MAP_LARGE | MAP_LOCKED);
+    }
+    return e;
+}
+
+// Narrowing its rights unloads what the app mapped; what srm mapped for it is unloaded here.
+err_t app_unload_range(struct app *a, const struct memory_range *r)
+{
+    uint64_t count = 0;
+    err_t e = grant(a, r->base, r->length, GROUP_NONE);
+
+    if (e == ERR_OK) {
+        e = sys_mapping_unload(a->space, ABI_WINDOW + r->base, r->length, &count);
+    }
+    return e;
 }

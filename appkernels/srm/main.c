@@ -39,6 +39,9 @@ void srm_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
 void srm_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
 {
     (void)cookie;
+    while (com_fault(&s->frame[depth])) {
+        (void)sys_resume(0);             // an app's message page is not mapped at present
+    }
     srm_fail("page fault in srm at 0x%lx, address 0x%lx", (unsigned long)s->frame[depth].rip,
              (unsigned long)s->frame[depth].addr);
 }
@@ -74,6 +77,7 @@ void app_end(unsigned index, uint64_t value)
     swap_ended(index);
     app_unload(a);
     app_quiet_devices(index);
+    serve_close(a, index);
     app_release(a);
     a->state = APP_ENDED;
     a->value = value;
@@ -88,10 +92,14 @@ static void app_start(unsigned index)
 
     a->state = APP_LIVE;
     swap_prepare(a, index);
-    if (!app_prepare(a) || (!a->out && !app_load(a, index))) {
+    if (!app_prepare(a)) {
         srm_power_off(125);              // what the policy asks for cannot be had
     }
+    serve_open(a, index);
     if (!a->out) {
+        if (!app_load(a, index)) {
+            srm_power_off(125);
+        }
         swap_loaded(index);
     }
 }
@@ -103,6 +111,11 @@ static bool may_lock(void)
 
     return n <= srm_system->kernels && n < srm_system->spaces && n + 2 <= srm_system->threads &&
            n <= srm_info->limits.locked_spaces && n <= srm_info->limits.locked_threads;
+}
+
+struct app *app_number(unsigned index)
+{
+    return index < policy.count ? &app[index] : NULL;
 }
 
 static void note_wakeup(uint64_t when)
@@ -257,6 +270,10 @@ void srm_main(const struct kernel_info *info)
                 app_look(i);
             }
         }
-        (void)sys_wait(wake_at);
+        uint64_t again = serve_all(app, policy.count);
+        if (again != 0) {
+            note_wakeup(again);
+        }
+        serve_wait(app, policy.count, wake_at);
     }
 }

@@ -108,6 +108,13 @@ static bool read_memory(struct reader *r, struct policy_kernel *k, const char *v
     return read_size(r, &k->memory, value, word);
 }
 
+static bool read_most(struct reader *r, struct policy_kernel *k, const char *value, const char *word)
+{
+    const char *at = value;
+
+    return (base_parse_size(&at, &k->most) && *at == '\0') || wrong(r, "not a size", word);
+}
+
 static bool read_number(struct reader *r, uint64_t *to, const char *value, uint64_t most, const char *word)
 {
     const char *at = value;
@@ -150,6 +157,9 @@ static bool read_setting(struct reader *r, struct policy_kernel *k, const char *
     }
     if (strncmp(word, "memory=", 7) == 0) {
         return read_memory(r, k, word + 7, word);
+    }
+    if (strncmp(word, "most=", 5) == 0) {
+        return read_most(r, k, word + 5, word);
     }
     if (strcmp(word, "console") == 0) {
         k->console = true;

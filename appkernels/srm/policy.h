@@ -1,10 +1,11 @@
 // policy.h - the policy file: which application kernels run, and what each is given.
 //
 // Lines of words; `#` begins a comment.
-//     kernel NAME memory=SIZE|rest [priority=N] [share=N] [spaces=N] [threads=N] [mappings=N]
-//                 [min_spaces=N] [max_spaces=N] [min_threads=N] [max_threads=N] [min_mappings=N] [max_mappings=N]
-//                 [console] [image=FILE] [args="..."]
+//     kernel NAME memory=SIZE|rest [most=SIZE] [priority=N] [share=N] [spaces=N] [threads=N]
+//                 [mappings=N] [min_spaces=N] [max_spaces=N] [min_threads=N] [max_threads=N]
+//                 [min_mappings=N] [max_mappings=N] [console] [image=FILE] [args="..."]
 //     primary NAME        when this kernel ends, everything ends, with its value
+// most is how much memory it may have in all, when it asks for more than the first.
 // spaces, threads and mappings are how many of each the kernel may lock.  min_ is how many descriptors of the type
 // it is sure of, 0 if not said: no other kernel's load takes them.  max_ is how many it holds at most; 0 or nothing
 // said: any number.  It is more than it may lock, by 2 for threads; for mappings, at least 16 for each processor.
@@ -37,6 +38,7 @@ struct policy_kernel {
     bool     rest;                       // all memory that is left
     bool     console;
     uint64_t memory;                     // bytes, unless rest
+    uint64_t most;                       // bytes; 0: what it got first
     uint64_t priority, share, spaces, threads, mappings;
     struct policy_range { uint64_t least, most; } space, thread, mapping;
     bool     borrows;                    // some line grants it memory

@@ -12,6 +12,8 @@
 #include <abi/frame.h>
 #include <abi/object.h>
 
+#include <rpc_channel.h>
+
 #include "policy.h"
 
 enum app_state { APP_NEW, APP_LIVE, APP_ENDED };
@@ -20,10 +22,10 @@ enum app_state { APP_NEW, APP_LIVE, APP_ENDED };
 enum app_part { PART_SPACE = 1, PART_KERNEL = 2, PART_THREAD = 3 };
 #define APP_COOKIE(index, part) ((uint64_t)(index) << 2 | (part))
 
-enum { APP_RANGES = 8, APP_SEGMENTS = 8 };
+enum { APP_RANGES = 8, APP_SEGMENTS = 8, APP_GRANTS = 32 };
 
 // The first pages of an app's first range.  Frame states follow.
-enum app_page { PAGE_INFO, PAGE_CHANNEL, PAGE_STATE, PAGE_FRAME_STATES };
+enum app_page { PAGE_INFO, PAGE_CHANNEL, PAGE_STATE, PAGE_CALLS, PAGE_ANSWERS, PAGE_FRAME_STATES };
 
 struct app_segment {                     // of its image
     struct memory_range memory;
@@ -38,7 +40,7 @@ struct app {
     bool     locked;                     // its descriptors are locked
     bool     ran;                        // its first thread has been loaded before
     bool     out;                        // it is swapped out
-    uint64_t share, priority;            // what it has at present
+    uint64_t share_given, priority_given;        // by the policy, at present
     uint64_t asked;                      // bytes that the policy lends it at present
     struct memory_range loan;            // what it got of that; length 0: nothing
     oid_t    space, kernel, thread;      // may be stale
@@ -51,7 +53,19 @@ struct app {
     va_t     entry;
     uint64_t first_frame, frame_count;   // of its frame-state table
     uint64_t retry;                      // not loaded again before this moment
+    // What it asked for and got (serve.c, account.c).
+    struct memory_range grant[APP_GRANTS];       // length 0: none
+    uint8_t  share[ABI_MAX_CPUS];        // what it has of what it was given
+    uint32_t priority;                   // the highest of its threads
+    struct rpc_object object[1 + APP_GRANTS];
+    struct rpc_server server;
+    struct com_channel calls, answers;
+    uint64_t busy_since, busy;           // the span of time in which srm has worked for it so many ticks
 };
+
+// Where an app finds its two message pages: in the window's first unit, which is no memory that anybody is granted.
+enum { SERVICE_PAGE = 64 };              // behind those of the devices
+#define SERVICE_VA (ABI_WINDOW + SERVICE_PAGE * ABI_PAGE)
 
 extern const struct kernel_info *srm_info;
 extern const struct system_info *srm_system;
@@ -111,6 +125,8 @@ void app_close_loan(struct app *a);
 const char *srm_error_text(err_t e);
 
 void srm_wait_a_little(void);
+// What it may hold and lock, with this priority as its highest.
+struct kernel_limits app_limits(const struct app *a, uint32_t priority);
 
 // device.c: which devices it has, as kernel_info.devices; their pages in its space; those for signals, which its first
 // thread gets; and silence, when it has ended.
@@ -118,6 +134,25 @@ uint32_t app_devices(const struct app *a);
 err_t app_map_devices(struct app *a, unsigned index);
 err_t app_map_signals(struct app *a, unsigned index);
 void  app_quiet_devices(unsigned index);
+
+// More memory than the first: rights and mappings of a range, and away with both.  Bounded: AGAIN if there is no room
+// for a mapping now, STALE if its descriptors are not loaded.
+err_t app_load_range(struct app *a, const struct memory_range *r);
+err_t app_unload_range(struct app *a, const struct memory_range *r);
+
+// serve.c: calls of the interface that srm offers (lib/interface/srm.interface).
+void serve_open(struct app *a, unsigned index);  // once, after its memory is there
+void serve_close(struct app *a, unsigned index);         // it has ended
+// Serve everyone who calls, a bounded while each.  Gives the moment at which to do so again; 0: at the next signal.
+uint64_t serve_all(struct app *apps, unsigned count);
+// Wait until something else than a call is to be done, or the clock reaches the deadline (0: none); serve calls
+// meanwhile.
+void serve_wait(struct app *apps, unsigned count, uint64_t deadline);
+
+// account.c: what those calls do.
+extern const struct account_operations account_operations;
+struct app *app_number(unsigned index);          // main.c: NULL if the policy has no such kernel
+void account_release(struct app *a);             // its grants go back
 
 // report.c
 void report_death(const struct app *a);

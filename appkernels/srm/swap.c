@@ -71,7 +71,8 @@ static void set_share(struct app *a, uint64_t share)
 {
     char text[40];
 
-    a->share = share;
+    a->share_given = share;
+    memset(a->share, (int)share, sizeof(a->share));
     for (uint64_t cpu = 0; cpu < srm_system->cpus && !a->out; cpu++) {
         (void)sys_kernel_share(a->kernel, cpu, share);
     }
@@ -88,7 +89,8 @@ static void set_priority(struct app *a, uint64_t priority)
     if (!a->out) {
         swap_out(a);                     // and in again, when the others are out
     }
-    a->priority = priority;
+    a->priority_given = priority;
+    a->priority = (uint32_t)priority;
     log_step(a, text);
 }
 
@@ -132,10 +134,10 @@ static void step_out(struct app *a, unsigned index, const struct plan_state *wan
     if (want->memory != a->asked) {
         end_loan(a);
     }
-    if (want->share != a->share) {
+    if (want->share != a->share_given) {
         set_share(a, want->share);
     }
-    if (want->priority != a->priority) {
+    if (want->priority != a->priority_given) {
         set_priority(a, want->priority);
     }
 }
@@ -166,8 +168,10 @@ void swap_prepare(struct app *a, unsigned index)
     struct plan_state s = plan_state(&plan, index, 0);
 
     a->out = !s.in;
-    a->share = s.share;
-    a->priority = s.priority;
+    a->share_given = s.share;
+    memset(a->share, (int)s.share, sizeof(a->share));
+    a->priority_given = s.priority;
+    a->priority = (uint32_t)s.priority;
 }
 
 void swap_loaded(unsigned index)

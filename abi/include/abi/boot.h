@@ -93,6 +93,11 @@ struct kernel_info {
     pa_t     channel;                    // its writeback channel
     pa_t     frame_states;               // its frame-state table: a byte for each frame from first_frame on
     uint64_t first_frame, frame_count;
+    // Two message pages that it shares with its starter, for calls of what that offers (lib/interface) and for the
+    // answers, whose signals its first thread gets.  They are seen through the window, and signalled at service_va,
+    // where the kernel maps the first one itself, to send from.  0: nothing is offered.
+    pa_t     service;
+    va_t     service_va;
     struct kernel_limits_info { uint32_t max_priority, locked_spaces, locked_threads, locked_mappings; } limits;
     uint32_t devices;                    // a bit for each enum device that is mapped for it, see device.h
     uint32_t reserved;
