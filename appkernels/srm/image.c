@@ -131,6 +131,7 @@ static void fill_info(struct app *a, pa_t free)
         .frame_states = a->range[0].base + PAGE_FRAME_STATES * ABI_PAGE,
         .first_frame = a->first_frame, .frame_count = a->frame_count,
         .service = a->range[0].base + PAGE_CALLS * ABI_PAGE, .service_va = SERVICE_VA,
+        .most = p->most,
         .limits = {a->priority, (uint32_t)p->spaces, (uint32_t)p->threads, (uint32_t)p->mappings},
         .devices = app_devices(a),
     };

@@ -33,7 +33,7 @@ void ux_memory_info(uint64_t *total_bytes, uint64_t *free_bytes)
     for (uint32_t i = 0; i < ak_info->ranges; i++) {
         total += ak_info->range[i].length;
     }
-    *total_bytes = total;
+    *total_bytes = total > ak_info->most ? total : ak_info->most;
     *free_bytes = ak_frames_free() << ABI_PAGE_SHIFT;
 }
 

@@ -2,6 +2,7 @@
 #include "vm.h"
 
 #include <base.h>
+#include <resources.h>
 #include <sys.h>
 
 #include "task.h"
@@ -9,11 +10,11 @@
 // A frame; if there is none, the memory of ended tasks may help.
 static pa_t frame_get(void)
 {
-    pa_t frame = ak_frame_alloc();
+    pa_t frame = resources_frame();
 
     if (frame == 0) {
         task_collect();
-        frame = ak_frame_alloc();
+        frame = resources_frame();
     }
     return frame;
 }

@@ -11,6 +11,7 @@
 //
 // Errors: -ENOSPC when no frame is free (what was written before counts), -EFAULT from the program's memory.
 #include <base.h>
+#include <resources.h>
 
 #include "file.h"
 
@@ -23,7 +24,7 @@ static pa_t *node_of(pa_t frame)
 
 static pa_t frame_zeroed(void)
 {
-    pa_t frame = ak_frame_alloc();
+    pa_t frame = resources_frame();
 
     if (frame != 0) {
         memset(ak_window(frame), 0, ABI_PAGE);
@@ -97,7 +98,7 @@ static void tree_trim(struct page_data *d, pa_t *slot, unsigned height, uint64_t
 static pa_t page_copy(const struct page_data *d, uint64_t index)
 {
     uint64_t at = index * ABI_PAGE, have = 0;
-    pa_t frame = ak_frame_alloc();
+    pa_t frame = resources_frame();
 
     if (frame == 0) {
         return 0;
@@ -191,7 +192,7 @@ static int page_write(struct inode *i, struct xfer *x, uint64_t at, size_t n)
         ak_frame_put(frame);
         return e;
     }
-    frame = n == ABI_PAGE ? ak_frame_alloc() : page_copy(d, index);
+    frame = n == ABI_PAGE ? resources_frame() : page_copy(d, index);
     if (frame == 0) {
         return -ENOSPC;
     }

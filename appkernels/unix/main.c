@@ -5,6 +5,7 @@
 // a slash is looked for in PATH.
 #include <base.h>
 #include <cpio.h>
+#include <resources.h>
 #include <sys.h>
 
 #include "calls.h"
@@ -15,6 +16,7 @@ AK_NOTE(ux_trap, ux_fault, ux_exception);
 
 const char ak_name[] = "unix";
 
+enum { LOW_FRAMES = 1024 };              // with fewer left, more memory is asked for
 enum { ARGS_MAX = 256, ENV_MAX = 256, EXIT_NOT_FOUND = 127, EXIT_NOT_EXECUTABLE = 126 };
 
 static struct {
@@ -196,5 +198,6 @@ int ak_main(const struct kernel_info *info)
         ak_log("not enough memory to start");
         return 125;
     }
+    (void)resources_begin(LOW_FRAMES);
     return ak_service(console_poll);
 }

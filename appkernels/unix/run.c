@@ -4,6 +4,7 @@
 // may be written back and started again in ux_resume() at any moment, which does the same once more.  Anything asked
 // of the task sets a bit of `attention` and then interrupts the thread (task_kick), so it is seen here or there.
 #include <base.h>
+#include <communication.h>
 #include <sys.h>
 
 #include "calls.h"
@@ -224,6 +225,9 @@ _Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
     uint32_t access = f->error & FAULT_WRITE ? E_WRITE : f->error & FAULT_EXEC ? E_EXEC : E_READ;
     uint64_t entry = 0;
 
+    while (depth != 0 && com_fault(f)) {
+        (void)ak_resume(&t->thread);     // a message page is not mapped at present
+    }
     if (depth != 0) {
         ak_panic("fault at %lx, address %lx, depth %u", (unsigned long)f->rip, (unsigned long)f->addr, depth);
     }

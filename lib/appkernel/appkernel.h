@@ -62,6 +62,11 @@ void     ak_frame_get(pa_t frame);               // one more user; frames outsid
 void     ak_frame_put(pa_t frame);               // one user less; the last one frees it
 unsigned ak_frame_users(pa_t frame);             // for copy-on-write; frames outside the grant: 2
 uint64_t ak_frames_free(void);
+// More memory: a range that the window shows and the kernel may write, aligned to pages.  Its frames are given after
+// those there were before.  False: there are too many ranges.
+bool     ak_frames_add(pa_t base, uint64_t length);
+// The range that was added at this address is no more, if all its frames are free; false: they are not.
+bool     ak_frames_remove(pa_t base);
 
 // Small objects on frames.  NULL when there is no memory.  ak_alloc clears what it gives.
 void *ak_alloc(size_t size);

@@ -3,12 +3,14 @@
 // Each range has an array of records at its beginning (in the first range: behind what the starter used), one
 // for each frame behind the array.  A free frame is on a doubly linked list, so that a frame in the middle can
 // be taken for a run; frames that were never used are not: `fresh` counts up through them.
+// A range that was removed has no frames, so only frames that are none of ours are looked for in it; frame_find()
+// takes no lock, and looks at `count` before and after for the case that its place is used again.
 // Locking: one spin lock.  Never used by the service thread.
 #include "appkernel_impl.h"
 
 #include <base.h>
 
-enum { MAX_RANGES = 8, NONE = UINT32_MAX };
+enum { MAX_RANGES = 48, NONE = UINT32_MAX };
 
 struct frame_record {                    // l  all fields: frame_lock; users is also changed atomically
     uint32_t users;                      // 0: free
@@ -16,8 +18,10 @@ struct frame_record {                    // l  all fields: frame_lock; users is 
 };
 
 struct frame_range {
-    pa_t     base;                       // I  of the first frame that has a record
-    uint64_t count;                      // I
+    pa_t     start;                      // l  where it begins
+    pa_t     base;                       // l  of the first frame that has a record
+    uint64_t count;                      // l  0: the range has been removed
+    uint64_t used;                       // l  frames with users
     uint64_t fresh;                      // l  frames from here on were never given
     uint32_t free;                       // l  first of the list, NONE
     uint64_t search;                     // l  where the last run was found
@@ -29,31 +33,75 @@ static unsigned ranges;
 static uint64_t frames_free;             // l
 static uint32_t frame_lock;
 
-static void range_add(pa_t base, pa_t end)
+// A place for a range, with the lock or before there are threads; NULL: there is none.
+static struct frame_range *range_place(void)
 {
-    struct frame_range *r = &range[ranges];
+    for (unsigned i = 0; i < ranges; i++) {
+        if (range[i].count == 0) {
+            return &range[i];
+        }
+    }
+    return ranges < MAX_RANGES ? &range[ranges] : NULL;
+}
+
+static bool range_add(struct frame_range *r, pa_t base, pa_t end)
+{
+    pa_t start = base;
 
     base = (base + ABI_PAGE - 1) & ~(pa_t)(ABI_PAGE - 1);
-    if (end <= base + 2 * ABI_PAGE || ranges == MAX_RANGES) {
-        return;
+    if (r == NULL || end <= base + 2 * ABI_PAGE) {
+        return false;
     }
     uint64_t frames = (end - base) >> ABI_PAGE_SHIFT;
     uint64_t table = (frames * sizeof(struct frame_record) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     r->record = ak_window(base);
+    memset(r->record, 0, (frames - table) * sizeof(struct frame_record));
+    r->start = start;
     r->base = base + (table << ABI_PAGE_SHIFT);
-    r->count = frames - table;
     r->free = NONE;
-    memset(r->record, 0, r->count * sizeof(struct frame_record));
+    r->fresh = r->search = r->used = 0;
+    __atomic_store_n(&r->count, frames - table, __ATOMIC_RELEASE);       // pairs with frame_find()
     frames_free += r->count;
-    ranges++;
+    if (r == &range[ranges]) {
+        __atomic_store_n(&ranges, ranges + 1, __ATOMIC_RELEASE);
+    }
+    return true;
 }
 
 void ak_frames_init(void)
 {
     for (uint32_t i = 0; i < ak_info->ranges && i < MAX_RANGES; i++) {
         const struct memory_range *m = &ak_info->range[i];
-        range_add(i == 0 && ak_info->free != 0 ? ak_info->free : m->base, m->base + m->length);
+        (void)range_add(range_place(), i == 0 && ak_info->free != 0 ? ak_info->free : m->base, m->base + m->length);
     }
+}
+
+bool ak_frames_add(pa_t base, uint64_t length)
+{
+    ak_spin_lock(&frame_lock);
+    bool added = range_add(range_place(), base, base + length);
+    ak_spin_unlock(&frame_lock);
+    return added;
+}
+
+bool ak_frames_remove(pa_t base)
+{
+    bool removed = false;
+
+    ak_spin_lock(&frame_lock);
+    for (unsigned i = 0; i < ranges && !removed; i++) {
+        struct frame_range *r = &range[i];
+        if (r->count == 0 || r->start != base || r->used != 0) {
+            continue;
+        }
+        frames_free -= r->count;
+        __atomic_store_n(&r->count, 0, __ATOMIC_RELEASE);
+        r->free = NONE;
+        r->fresh = 0;
+        removed = true;
+    }
+    ak_spin_unlock(&frame_lock);
+    return removed;
 }
 
 // The record of a frame, or NULL if it is none of ours.
@@ -61,8 +109,9 @@ static struct frame_record *frame_find(pa_t frame, struct frame_range **in)
 {
     for (unsigned i = 0; i < ranges; i++) {
         struct frame_range *r = &range[i];
+        uint64_t count = __atomic_load_n(&r->count, __ATOMIC_ACQUIRE);
         uint64_t index = (frame - r->base) >> ABI_PAGE_SHIFT;
-        if (frame >= r->base && index < r->count) {
+        if (frame >= r->base && index < count && count == __atomic_load_n(&r->count, __ATOMIC_ACQUIRE)) {
             *in = r;
             return &r->record[index];
         }
@@ -108,6 +157,7 @@ static bool range_take(struct frame_range *r, pa_t *frame)
         return false;
     }
     r->record[index].users = 1;
+    r->used++;
     *frame = r->base + (index << ABI_PAGE_SHIFT);
     return true;
 }
@@ -142,6 +192,7 @@ static void run_take(struct frame_range *r, uint64_t index, unsigned count)
         r->record[i].users = 1;
     }
     frames_free -= count;
+    r->used += count;
     r->search = index + count;
 }
 
@@ -253,6 +304,7 @@ void ak_frame_put(pa_t frame)
     if (left == 0) {
         list_push(r, (uint32_t)(f - r->record));
         frames_free++;
+        r->used--;
     }
     ak_spin_unlock(&frame_lock);
     if (left == UINT32_MAX) {

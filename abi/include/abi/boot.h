@@ -98,6 +98,7 @@ struct kernel_info {
     // where the kernel maps the first one itself, to send from.  0: nothing is offered.
     pa_t     service;
     va_t     service_va;
+    uint64_t most;                       // bytes that it may have in all, when it asks for more; 0: what it has
     struct kernel_limits_info { uint32_t max_priority, locked_spaces, locked_threads, locked_mappings; } limits;
     uint32_t devices;                    // a bit for each enum device that is mapped for it, see device.h
     uint32_t reserved;

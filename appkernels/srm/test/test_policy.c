@@ -23,7 +23,7 @@ static void good(void **state)
         "# comment\n\n"
         "kernel unix memory=rest priority=12 share=50 spaces=2 threads=3 mappings=4 min_spaces=5 max_spaces=6 "
         "min_threads=7 max_threads=8 min_mappings=9 console # the emulator\n"
-        "  kernel  small\tmemory=64M args=\"a b # c\" \n"
+        "  kernel  small\tmemory=64M most=1G args=\"a b # c\" \n"
         "primary unix"));
     assert_int_equal(policy.count, 2);
     assert_int_equal(policy.primary, 0);
@@ -37,6 +37,7 @@ static void good(void **state)
     k++;
     assert_string_equal(k->name, "small");
     assert_true(!k->rest && !k->console && k->memory == 64 << 20 && k->priority == 16 && k->share == 100);
+    assert_true(k->most == 1 << 30 && k[-1].most == 0);
     assert_non_null(strstr(k->line, "args=\"a b # c\""));
 }
 
@@ -79,6 +80,7 @@ static void mistakes(void **state)
         {"\n\nkernel a memory=2X\n", 3, "not a size: memory=2X"},
         {"kernel a memory=0\n", 1, "not a size: memory=0"},
         {"kernel a memory=\n", 1, "not a size: memory="},
+        {"kernel a memory=2M most=rest\n", 1, "not a size: most=rest"},
         {"kernel a memory=2M priority=high\n", 1, "not a number: priority=high"},
         {"kernel a memory=2M priority=31\n", 1, "too large: priority=31"},
         {"kernel a memory=2M share=101\n", 1, "too large: share=101"},

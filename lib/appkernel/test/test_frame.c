@@ -315,6 +315,41 @@ static void body_full(void)
     FAKE_CHECK(ak_frames_free() == total - 1);
 }
 
+// Ranges come and go while the others are used: what is removed is never given again, and what is added is.
+static void body_grow(void)
+{
+    enum { PIECE = 40 };
+    pa_t frame, piece = frame_of(FAKE_PAGES - PIECE);            // behind all ranges
+    uint64_t before = ak_frames_free();
+    static pa_t taken[2 * FAKE_PAGES];
+
+    FAKE_CHECK(!in_range(piece) && !ak_frames_remove(piece));
+    for (unsigned round = 0; round < 40; round++) {
+        unsigned n = 0;
+        FAKE_CHECK(ak_frames_add(piece, PIECE * ABI_PAGE));
+        uint64_t more = ak_frames_free() - before;
+        FAKE_CHECK(more >= PIECE - 2 && more < PIECE);
+        while (fake_draw(200) != 0 && (taken[n] = ak_frame_alloc()) != 0) {
+            memset(ak_window(taken[n++]), 0x77, ABI_PAGE);
+        }
+        bool some = false;
+        for (unsigned i = 0; i < n; i++) {
+            some |= taken[i] >= piece && taken[i] < piece + PIECE * (pa_t)ABI_PAGE;
+        }
+        FAKE_CHECK(!some || !ak_frames_remove(piece));
+        while (n > 0) {
+            ak_frame_put(taken[--n]);
+        }
+        FAKE_CHECK(ak_frames_free() == before + more);
+        FAKE_CHECK(ak_frames_remove(piece) && !ak_frames_remove(piece));
+        FAKE_CHECK(ak_frames_free() == before);
+    }
+    while ((frame = ak_frame_alloc()) != 0) {
+        FAKE_CHECK(frame < piece || frame >= piece + PIECE * (pa_t)ABI_PAGE);
+    }
+    FAKE_CHECK(!ak_frames_add(piece, 2 * ABI_PAGE));             // too small for what describes it
+}
+
 static void body_twice(void)
 {
     pa_t frame = ak_frame_alloc_run(3);
@@ -384,6 +419,11 @@ static bool run_full(uint64_t seed)
     return run_body(seed, body_full, 42);
 }
 
+static bool run_grow(uint64_t seed)
+{
+    return run_body(seed, body_grow, 42);
+}
+
 static bool run_twice(uint64_t seed)
 {
     return run_body(seed, body_twice, 125) && strstr(fake_log, "freed twice") != NULL;
@@ -419,6 +459,12 @@ static void test_full(void **state)
     assert_int_equal(fake_seeds(SEEDS, run_full), 0);
 }
 
+static void test_grow(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_seeds(SEEDS, run_grow), 0);
+}
+
 static void test_freed_twice_panics(void **state)
 {
     (void)state;
@@ -430,7 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random), cmocka_unit_test(test_edges),
         cmocka_unit_test(test_objects), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large), cmocka_unit_test(test_grow),
         cmocka_unit_test(test_freed_twice_panics),
     };
     return cmocka_run_group_tests_name("appkernel_frame", tests, NULL, NULL);
