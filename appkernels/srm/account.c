@@ -74,14 +74,14 @@ static uint32_t grant_do_where(struct rpc_server *s, struct rpc_object *o, struc
     return ERR_OK;
 }
 
-// An app that is being written back has nothing loaded, and will not have this again.
+// One that is being written back may still run for a moment: it asks again when it is loaded.
 static uint32_t grant_do_give(struct rpc_server *s, struct rpc_object *o)
 {
     struct memory_range *r = o->self;
     err_t e = app_unload_range(s->owner, r);
 
-    if (e != ERR_OK && e != ERR_STALE) {
-        return e;
+    if (e != ERR_OK) {
+        return e == ERR_STALE ? ERR_AGAIN : e;
     }
     memory_give(r);
     r->length = 0;
@@ -128,11 +128,11 @@ static uint32_t account_do_more(struct rpc_server *s, struct rpc_object *o, cons
     }
     clear(r);
     err_t e = app_load_range(a, r);
-    if (e != ERR_OK) {
-        (void)app_unload_range(a, r);
+    // Stale: it is being written back, and will find this memory loaded when it is loaded again.
+    if (e != ERR_OK && e != ERR_STALE && app_unload_range(a, r) == ERR_OK) {
         memory_give(r);
         r->length = 0;
-        return e == ERR_STALE ? ERR_AGAIN : e;
+        return e;
     }
     out->grant = rpc_object_add(s, &grant_interface, &grant_operations, r);     // there are as many objects as grants
     out->base = r->base;

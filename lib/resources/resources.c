@@ -117,7 +117,11 @@ static void less(void)
         uint32_t e = grant_give(&client, g->id);
         ak_log("%lu MiB back to srm%s%s", (unsigned long)(g->length >> 20), e == ERR_OK ? "" : ": ",
                e == ERR_OK ? "" : rpc_error_text(e));
-        g->id = 0;
+        if (e == ERR_OK) {
+            g->id = 0;
+        } else {
+            (void)ak_frames_add(g->base, g->length);     // there is a place: it had one
+        }
     }
 }
 

@@ -206,6 +206,52 @@ static void test_overwritten(void **state)
     assert_int_equal(told[0] + receiver[0].missed, 10 * ROUNDS);
 }
 
+static uint32_t stop;
+
+// Always the same slot, as if seven other messages had come in between.
+static void *overwrite(void *arg)
+{
+    uint64_t words[COM_MESSAGE / 8];
+
+    (void)arg;
+    for (uint32_t n = 1; __atomic_load_n(&stop, __ATOMIC_RELAXED) == 0; n += COM_SLOTS) {
+        for (unsigned i = 0; i < COM_MESSAGE / 8; i++) {
+            words[i] = n;
+        }
+        sender.next = n;
+        (void)com_send(&sender, words, COM_MESSAGE);
+    }
+    return NULL;
+}
+
+// A message that is overwritten while it is copied is not delivered.
+static void test_torn(void **state)
+{
+    uint64_t words[COM_MESSAGE / 8];
+    unsigned whole = 0, torn = 0;
+    pthread_t thread;
+    size_t n;
+
+    (void)state;
+    stop = 0;
+    assert_int_equal(pthread_create(&thread, NULL, overwrite, NULL), 0);
+    for (unsigned tries = 0; tries < 200 * ROUNDS && whole < ROUNDS; tries++) {
+        uint32_t turn = __atomic_load_n(&page.slot[1].turn, __ATOMIC_RELAXED);
+        receiver[0].next = turn != 0 ? turn : 1;
+        if (com_receive(&receiver[0], words, sizeof(words), &n) != ERR_OK) {
+            continue;
+        }
+        whole++;
+        for (unsigned i = 1; i < COM_MESSAGE / 8; i++) {
+            torn += words[i] != words[0];
+        }
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    assert_true(whole > 100);
+    assert_int_equal(torn, 0);
+}
+
 // The supervisor's writeback channel through the same calls.
 static void test_writeback(void **state)
 {
@@ -246,7 +292,7 @@ int main(void)
         cmocka_unit_test_setup(test_multicast, set_up),    cmocka_unit_test_setup(test_addresses, set_up),
         cmocka_unit_test_setup(test_nobody, set_up),       cmocka_unit_test_setup(test_numbers_wrap, set_up),
         cmocka_unit_test_setup(test_hostile, set_up),      cmocka_unit_test_setup(test_overwritten, set_up),
-        cmocka_unit_test_setup(test_writeback, set_up),
+        cmocka_unit_test_setup(test_torn, set_up),         cmocka_unit_test_setup(test_writeback, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

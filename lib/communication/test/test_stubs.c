@@ -241,6 +241,30 @@ static void test_bounds(void **state)
     assert_int_equal(every_absent(&client, root, &(struct every_absent_in){1}), ERR_NOCALL);
 }
 
+// Counts and strings that no stub would send: the server's functions never see them.
+static void test_hostile(void **state)
+{
+    static const struct { uint8_t one, much; uint8_t byte; uint32_t error; } table[] = {
+        {1, 200, 'x', ERR_OK}, {1, 201, 'x', RPC_GARBAGE}, {2, 200, 'x', RPC_GARBAGE}, {1, 250, 'x', RPC_GARBAGE},
+        {1, 200, 0, RPC_GARBAGE},
+    };
+    uint64_t reply[WIRE_MESSAGE / 8], message[WIRE_MESSAGE / 8];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        uint8_t *at = (uint8_t *)message + sizeof(struct wire_header);
+        memset(message, table[i].byte, sizeof(message));
+        at[0] = table[i].one, at[1] = 0;
+        at[2 + table[i].one] = table[i].much, at[3 + table[i].one] = 0;
+        uint32_t length = 4u + table[i].one + table[i].much;
+        struct wire_header h = {WIRE_MAGIC, WIRE_CALL, 2, 1, root, EVERY_SIGNATURE, 0, length};
+        memcpy(message, &h, sizeof(h));
+        assert_true(rpc_serve(&server, message, sizeof(h) + length, reply) >= sizeof(h));
+        memcpy(&h, reply, sizeof(h));
+        assert_int_equal(h.error, table[i].error);
+    }
+}
+
 static void test_objects(void **state)
 {
     struct every_make_out made[OBJECTS], again;
@@ -307,7 +331,7 @@ int main(void)
         cmocka_unit_test_setup(test_integers, set_up), cmocka_unit_test_setup(test_text, set_up),
         cmocka_unit_test_setup(test_arrays, set_up),   cmocka_unit_test_setup(test_bounds, set_up),
         cmocka_unit_test_setup(test_objects, set_up),  cmocka_unit_test_setup(test_version, set_up),
-        cmocka_unit_test_setup(test_silence, set_up),
+        cmocka_unit_test_setup(test_silence, set_up),  cmocka_unit_test_setup(test_hostile, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
