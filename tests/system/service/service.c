@@ -2,6 +2,7 @@
 //
 // Beside it runs service_hostile, which misuses the same service; its value is looked at in the end.
 #include "client.h"
+#include "multicast.h"
 
 enum { CALLS = 300, UNITS = 8, HOSTILE_GOOD = 77 };
 static const va_t elsewhere = 0x200000000000;
@@ -222,6 +223,9 @@ unsigned test_main(void)
     binding();
     memory();
     processors();
+    if (machine->mappings > 1000) {              // they stay loaded
+        multicast();
+    }
     others();
     memory();
     return failures();
