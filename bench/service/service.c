@@ -4,6 +4,7 @@
 // this kernel, of srm and of the supervisor; both kernels run on one processor.
 #include <appkernel.h>
 #include <base.h>
+#include <device.h>
 #include <rpc_channel.h>
 #include <srm_stubs.h>
 #include <sys.h>
@@ -48,7 +49,7 @@ static void print(const char *name, uint64_t count)
     uint64_t taken;
 
     int n = base_format(line, sizeof(line), "bench %s %lu\n", name, (unsigned long)count);
-    (void)sys_console_write(0, line, (size_t)n, &taken);
+    (void)device_write(ak_info, DEVICE_TERMINAL, line, (size_t)n, &taken);
 }
 
 static uint64_t median(void)

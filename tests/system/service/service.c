@@ -109,11 +109,11 @@ static void use(const struct account_more_out *m)
 
 static void gone(const struct account_more_out *m)
 {
-    uint64_t taken = 0;
+    uint64_t at = (uint64_t)window(m->base);
 
     check_error(map_here(m->base, MAP_READ), ERR_DENIED, "no page of it can be mapped any more");
-    check(sys_console_write(0, window(m->base), 1, &taken) == (err_t)FAULTED, "the window shows it no more", "it does");
-    check(sys_console_write(0, (void *)elsewhere, 1, &taken) == (err_t)FAULTED, "nor does a mapping of before",
+    check(raw(SYS_space_load, at, 0, 0, 0) == (err_t)FAULTED, "the window shows it no more", "it does");
+    check(raw(SYS_space_load, elsewhere, 0, 0, 0) == (err_t)FAULTED, "nor does a mapping of before",
           "it does");
 }
 
