@@ -397,11 +397,7 @@ bool syscall_is_any(uint64_t number)
 // Write the result, unless the caller has gone or is to execute the call again.
 static void finish(struct call *c, oid_t caller, err_t e)
 {
-    if ((uint32_t)e == ERR_RESTART) {
-        arch_relax();
-        return;
-    }
-    if ((uint32_t)e == ERR_NO_RESULT || c->self->o.id != caller) {
+    if ((uint32_t)e == ERR_RESTART || (uint32_t)e == ERR_NO_RESULT || c->self->o.id != caller) {
         return;
     }
     if ((uint32_t)e == ERR_USER_FAULT) {
@@ -455,4 +451,7 @@ __attribute__((noinline)) void syscall_run(struct cpu *cpu, struct thread *t, ui
         sched_exit(cpu);
     }
     instance_unlock(cpu);
+    if ((uint32_t)e == ERR_RESTART) {
+        arch_relax();                             // not before: who has to do the rest may need the lock for it
+    }
 }
