@@ -83,6 +83,7 @@ struct ak_thread {
     // How its program goes on, for a thread that has one: never returns, ends with ak_resume.  It runs at depth
     // 1 on an empty exception stack whenever the thread had to be loaded again while in its program.
     void    (*resume)(struct ak_thread *t);      // I  set before ak_thread_run; NULL: no program
+    bool      scheduled;                         // I  loaded by ak_thread_load only (lib/processing)
     oid_t     id;                                // a  0: not loaded; written by the service thread only
     oid_t     space;                             // its own: the program's space
     uint32_t  woken;                             // a  a wakeup that ak_block has not taken yet
@@ -117,6 +118,10 @@ void  ak_thread_interrupt(struct ak_thread *t);
 // The calling thread leaves its processor and is loaded again, with what has changed (affinity).
 void  ak_thread_reload(struct ak_thread *t);
 
+// For poll() of ak_service only, and for `scheduled` threads: load one that is not (t->id is 0).  It goes on where it
+// was; a wait returns at once.  ERR_AGAIN: no room just now.
+err_t ak_thread_load(struct ak_thread *t);
+
 // Block the calling thread (which must be t) until woken or the clock reaches deadline (0: never).
 // ERR_TIMEOUT or OK; OK may be spurious.
 err_t ak_block(struct ak_thread *t, uint64_t deadline);
@@ -147,6 +152,7 @@ void  ak_space_finish(oid_t space);
 // writeback channel, loads threads again, keeps deadlines of unloaded threads, calls poll() after each wakeup
 // (for device input).  Ends when ak_stop(value) was called, and gives its value.
 int  ak_service(void (*poll)(void));
+void ak_service_until(uint64_t time);            // for poll(): it is called again at this time at the latest; 0: never
 void ak_service_kick(void);                      // make the service thread look again
 // Called by the service thread with the address of each address-valued signal that comes to it: it may wake threads.
 extern void (*ak_signalled)(va_t va);

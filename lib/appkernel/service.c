@@ -9,6 +9,8 @@
 // Not loaded: if it was waiting and nobody has woken it, it stays so until its deadline (`parked`); else it joins
 // the `ready` queue, whose head is loaded as soon as the supervisor has room (ERR_AGAIN: in a quarter of a slice).
 //
+// A `scheduled` thread is looked at in the same way, but loaded by ak_thread_load() alone, which poll() calls.
+//
 // A thread that was written back in its program, or between ak_returning() and the program, is started again in
 // resume(): that reloads the program's space if need be and looks for signals, and takes no slot of a space before
 // it runs.
@@ -34,6 +36,7 @@ static uint32_t channel_lost;
 static struct ak_thread *graves;         // ended, by next_queued; `queued` stays set, so nobody queues them again
 static unsigned parked_count;            // those with a deadline
 static oid_t listening = UINT64_MAX;     // the service thread's id when it asked for signals last
+static uint64_t poll_again;              // what poll() asked for
 
 void ak_service_kick(void)
 {
@@ -126,8 +129,8 @@ static void consider(struct ak_thread *t)
         return;
     }
     __atomic_store_n(&t->interrupt, 0, __ATOMIC_SEQ_CST);
-    if (t->ready) {
-        return;                          // as when its deadline came and there was no room yet
+    if (t->scheduled || t->ready) {
+        return;                          // somebody else decides; or its deadline came and there was no room yet
     }
     if (s->run == RUN_WAITING && load32(&t->woken) == 0) {
         bool has_deadline = s->deadline != 0;
@@ -266,6 +269,11 @@ static err_t load(struct ak_thread *t)
     return e;
 }
 
+err_t ak_thread_load(struct ak_thread *t)
+{
+    return load(t);
+}
+
 // Load the queue's threads.  True: some are left for which there was no room.
 static bool load_ready(void)
 {
@@ -307,6 +315,17 @@ static uint64_t check_parked(void)
     return next;
 }
 
+// The sooner of two moments, of which 0 is never.
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+void ak_service_until(uint64_t time)
+{
+    poll_again = sooner(poll_again, time);
+}
+
 int ak_service(void (*poll)(void))
 {
     com_open_writeback(&writebacks, ak_window(ak_info->channel));
@@ -318,14 +337,14 @@ int ak_service(void (*poll)(void))
         bury_all();
         uint64_t deadline = check_parked();
         if (load_ready()) {
-            uint64_t soon = ak_now() + ak_system->slice / 4 + 1;
-            deadline = deadline == 0 || soon < deadline ? soon : deadline;
+            deadline = sooner(deadline, ak_now() + ak_system->slice / 4 + 1);
         }
+        poll_again = 0;
         if (poll != NULL) {
             poll();
         }
         va_t va = 0;
-        (void)sys_wait_signal(deadline, &va);
+        (void)sys_wait_signal(sooner(deadline, poll_again), &va);
         if (va != 0 && ak_signalled != NULL) {
             ak_signalled(va);
         }

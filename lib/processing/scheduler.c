@@ -185,8 +185,19 @@ static void charge(struct scheduler *s, unsigned c, uint64_t now)
     }
 }
 
+// In the order of the ready list: of those whose slices end together the first one is first again.
 static void charge_all(struct scheduler *s, uint64_t now)
 {
+    struct scheduled *next;
+    unsigned left = s->active_count;
+
+    for (struct scheduled *t = s->first; t != NULL && left > 0; t = next) {
+        next = t->next;
+        if (t->cpu >= 0) {
+            charge(s, (unsigned)t->cpu, now);
+            left--;
+        }
+    }
     for (unsigned c = 0; c < s->cpus; c++) {
         charge(s, c, now);
     }

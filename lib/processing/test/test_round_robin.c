@@ -23,8 +23,7 @@ static void test_random(void **state)
     }
 }
 
-// Of threads that are always ready each has the same time: to a slice on one processor, to two on several, where slices
-// end together and nobody says whose ended first.
+// Of threads that are always ready each has the same time, to a slice.
 static void test_fair(void **state)
 {
     (void)state;
@@ -42,7 +41,7 @@ static void test_fair(void **state)
                 least = w.thread[k].total < least ? w.thread[k].total : least;
                 most = w.thread[k].total > most ? w.thread[k].total : most;
             }
-            STEPS_ASSERT(&w, most - least <= (w.s.cpus == 1 ? 1 : 2) * w.s.slice);
+            STEPS_ASSERT(&w, most - least <= w.s.slice);
         }
     }
 }
