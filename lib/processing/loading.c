@@ -200,8 +200,11 @@ static void deactivate(struct processing_thread *t)
 // False: there is no room to load it just now.
 static bool be_loaded(struct processing_thread *t)
 {
-    err_t e = t->thread.id != 0 ? ERR_OK : ak_thread_load(&t->thread);
-
+    if (t->thread.id != 0) {
+        return true;
+    }
+    err_t e = ak_thread_load(&t->thread);
+    t->loads += e == ERR_OK;
     if (e != ERR_OK && e != ERR_AGAIN) {
         ak_panic("a thread cannot be loaded: error %d", e);
     }

@@ -29,6 +29,7 @@ struct processing_thread {
     bool     token;                      // s  woken while it was not blocked; s: the scheduler thread only
     uint32_t level;                      // s  its present priority
     bool     started;                    // s
+    unsigned loads;                      // s  how often it has been loaded
     struct processing_thread *next;      // s  all resident threads
 };
 

@@ -40,10 +40,21 @@ void steps_check(const struct steps *w)
     STEPS_ASSERT(w, w->again == 0 || w->again > w->now);
 }
 
+// And nobody who stays active moves, as long as all may run everywhere.
 static void run(struct steps *w)
 {
+    int cpu[STEP_THREADS];
+    uint64_t masks = 0;
+
+    for (unsigned i = 0; i < w->threads; i++) {
+        cpu[i] = w->thread[i].state == SCHEDULED_READY ? w->thread[i].cpu : -1;
+        masks |= w->thread[i].mask;
+    }
     w->again = scheduler_run(&w->s, w->now);
     steps_check(w);
+    for (unsigned i = 0; i < w->threads && masks == 0; i++) {
+        STEPS_ASSERT(w, cpu[i] < 0 || w->thread[i].cpu < 0 || w->thread[i].cpu == cpu[i]);
+    }
 }
 
 void steps_pass(struct steps *w, uint64_t ticks)

@@ -72,6 +72,24 @@ static void test_turns(void **state)
     }
 }
 
+// Two that cannot run together have a slice each, whatever their sizes.
+static void test_sizes(void **state)
+{
+    (void)state;
+    steps_begin(&w, 1, &gang, 4, 100, 7);
+    gangs[0] = gangs[1] = (struct gang){0};
+    for (unsigned i = 0; i < 7; i++) {
+        w.thread[i].gang = &gangs[i / 4];
+        scheduler_enter(&w.s, &w.thread[i]);
+        scheduler_wake(&w.s, &w.thread[i], w.now);
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        steps_pass(&w, 7);
+        uint64_t a = w.thread[0].total, b = w.thread[4].total;
+        STEPS_ASSERT(&w, (a > b ? a - b : b - a) <= w.s.slice);
+    }
+}
+
 // One that is larger than the machine is never torn apart.
 static void test_too_large(void **state)
 {
@@ -94,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random), cmocka_unit_test(test_turns), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
