@@ -8,6 +8,14 @@ static inline uint64_t milliseconds(uint64_t n)
 {
     return ak_ticks_from_ns(n * 1000000);
 }
+// Some work, then the emulator's turn for another processor.
+static inline void work_a_little(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        __asm__ volatile("");
+    }
+    __asm__ volatile("pause");
+}
 bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // For the phases' own thread.
