@@ -6,6 +6,7 @@
 // Cache Kernel, 3.
 #include <base.h>
 #include <cpio.h>
+#include <device.h>
 #include <sys.h>
 
 #include "realtime.h"
@@ -28,7 +29,7 @@ static void put(const char *format, ...)
     n = n < sizeof(line) - 1 ? n : sizeof(line) - 2;
     line[n++] = '\n';
     for (size_t done = 0; done < n; done += taken) {
-        if (sys_console_write(0, line + done, n - done, &taken) != ERR_OK) {
+        if (device_write(ak_info, DEVICE_TERMINAL, line + done, n - done, &taken) != ERR_OK) {
             return;                      // this kernel was not given the console
         }
         if (taken == 0) {

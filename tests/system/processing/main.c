@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 _Noreturn void test_trap(struct thread_state *s, uint64_t cookie, unsigned depth);
@@ -49,7 +50,10 @@ bool check(bool good, const char *format, ...)
     va_end(arguments);
     n = n < sizeof(line) - 1 ? n : sizeof(line) - 2;
     line[n++] = '\n';
-    for (size_t done = 0; done < n && sys_console_write(0, line + done, n - done, &taken) == ERR_OK; done += taken) {
+    for (size_t done = 0; done < n; done += taken) {
+        if (device_write(ak_info, DEVICE_TERMINAL, line + done, n - done, &taken) != ERR_OK) {
+            break;
+        }
     }
     failed += !good;
     return good;
