@@ -54,7 +54,8 @@ static uint32_t victim_space(struct cpu *cpu, struct object *o)
     if (s->kernel != NULL || space_pinned(s) || (self != NULL && self->space == s && self->depth == 0)) {
         return VICTIM_NEVER;
     }
-    uint32_t class = VICTIM_IDLE;
+    // One that nobody has run in yet is about to be, unless its loader goes on with another one.
+    uint32_t class = s->loader == NULL || s->loader == self ? VICTIM_IDLE : VICTIM_READY;
     for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
         struct thread *t = list_entry(n, struct thread, sibling);
         class = max_of(class, t == self ? VICTIM_IDLE : thread_class(t));

@@ -2,9 +2,10 @@
 //
 // Order of victims: waiting threads and what only they use; ready in program mode; ready in a handler;
 // running.  Never the caller and what it stands on.  What has ready or running threads is safe for a slice
-// after its load, so that two loaders cannot evict each other for ever: if nothing else is left, the load
-// answers `again`, for a slice at most.  What a kernel is sure of is no victim, and a kernel at its maximum takes one
-// of its own: quota.h.
+// after its load, and so is, from all but its loader, a space that nobody has run in yet: so two loaders
+// cannot evict each other for ever (model/replace.pml).  If nothing else is left, the load answers `again`,
+// for a slice at most.  What a kernel is sure of is no victim, and a kernel at its maximum takes one of
+// its own: quota.h.
 // An unload is a chain of bounded steps.  Whoever wants it takes steps by restarting its call; idle
 // processors take the rest.  Locking: the instance lock.  Cache Kernel, 4.2.
 #pragma once

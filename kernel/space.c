@@ -47,6 +47,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->root = in->root_base + (pa_t)s->o.slot * ABI_PAGE;
     list_init(&s->tables);
     s->last = NULL;
+    s->loader = cpu->thread;
     s->copies = 0;
     list_init(&s->threads);
     k->held[OBJECT_SPACE]++;

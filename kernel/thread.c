@@ -93,6 +93,7 @@ void thread_set_space(struct thread *t, struct space *s)
     t->space = s;
     if (s != NULL) {
         list_append(&s->threads, &t->sibling);
+        s->loader = NULL;
     }
 }
 

@@ -135,6 +135,31 @@ static void test_stale_and_denied(void **state)
     host_shutdown();
 }
 
+// A space that nobody has run in yet is safe for a slice from all but its loader: see model/replace.pml.
+static void test_new_space_is_safe(void **state)
+{
+    struct place *place[3];
+    oid_t id, mine;
+
+    (void)state;
+    boot(2, "spaces=3");
+    assert_int_equal(load_thread(0, 0, 16, 1, &id, NULL), ERR_OK);
+    host_deliver_all();
+    assert_ptr_not_equal(host_instance()->cpu[1].thread, NULL);
+    for (unsigned i = 0; i < 3; i++) {                       // two slots: the third takes the first's
+        assert_int_equal(load_space(0, 0, &id, &place[i]), ERR_OK);
+    }
+    assert_int_equal(place[0]->loaded, 0);
+    assert_int_equal(load_space(1, 0, &mine, NULL), ERR_AGAIN);
+    assert_true(place[1]->loaded && place[2]->loaded);
+    host_advance(host_instance()->slice);
+    assert_int_equal(load_space(1, 0, &mine, NULL), ERR_OK);
+    assert_int_equal(place[1]->loaded + place[2]->loaded, 1);
+    assert_int_equal(load_space(0, 0, &id, NULL), ERR_OK);
+    assert_non_null(space_find(host_instance(), mine));      // not the other one's new one
+    host_shutdown();
+}
+
 static void test_mappings(void **state)
 {
     oid_t s;
@@ -305,7 +330,7 @@ int main(void)
         cmocka_unit_test(test_boot),         cmocka_unit_test(test_stale_and_denied),
         cmocka_unit_test(test_mappings),     cmocka_unit_test(test_forward),
         cmocka_unit_test(test_double_fault), cmocka_unit_test(test_wait),
-        cmocka_unit_test(test_own_space_goes),
+        cmocka_unit_test(test_own_space_goes), cmocka_unit_test(test_new_space_is_safe),
     };
     return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
 }
