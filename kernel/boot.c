@@ -52,7 +52,8 @@ static void info_fill(struct instance *in, const struct boot_info *info)
     memcpy(s->cmdline, info->cmdline, n);
 }
 
-void kernel_boot(const struct boot_info *info)
+// Debuggers stop here, so it keeps its name.
+__attribute__((noinline, noclone)) void kernel_boot(const struct boot_info *info)
 {
     struct bootmem memory;
     struct sizes sizes;

@@ -2,6 +2,7 @@
 #include "pmap.h"
 
 #include "assert.h"
+#include "base.h"
 #include "instance.h"
 #include "quota.h"
 
@@ -88,8 +89,10 @@ bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t
     }
     struct record *r = &in->records[link - 1];
     in->free_record = r->link;
-    *r = (struct record){.pfn = pfn, .link = first, .vpn = vpn, .space = space, .loader = loader,
-                         .type = RECORD_MAPPING};
+    // The fields of struct record in two words: one by one they take four times the instructions.
+    const uint64_t words[2] = {pfn | (uint64_t)first << 40,
+                               vpn | (uint64_t)space << 36 | (uint64_t)loader << 48 | (uint64_t)RECORD_MAPPING << 56};
+    __builtin_memcpy(r, words, sizeof(*r));
     *bucket = link;
     in->stats->free_mappings--;
     return true;

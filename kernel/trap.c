@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "instance.h"
 #include "mapping.h"
+#include "quick.h"
 #include "sched.h"
 #include "signal.h"
 #include "syscall.h"
@@ -252,20 +253,6 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     instance_unlock(cpu);
 }
 
-// Calls that mean another thread, in the usual case.  Not inline: it costs the traps registers.
-static __attribute__((noinline)) void switch_quickly(struct cpu *cpu, struct thread *t, uint64_t number)
-{
-    instance_lock(cpu);
-    bool done = t->o.id != 0 && (number == SYS_yield ? sched_yield_quick(cpu) : signal_handoff(cpu));
-    if (cpu->resched) {
-        sched_exit(cpu);
-    }
-    instance_unlock(cpu);
-    if (!done) {
-        syscall_run(cpu, t, number);
-    }
-}
-
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
@@ -281,7 +268,7 @@ void kernel_syscall(struct cpu *cpu)
         return;
     }
     if (number != SYS_resume) {
-        (number == SYS_yield || number == SYS_signal_wait ? switch_quickly : syscall_run)(cpu, t, number);
+        (quick_has(number) ? quick_call : syscall_run)(cpu, t, number);
         return;
     }
     err_t e = trap_resume(cpu, f->rdi);            // the fast path: no lock
