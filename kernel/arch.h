@@ -39,6 +39,9 @@ void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t
 // An interrupt from user mode or from the halt.  What it was:
 enum arch_irq { ARCH_IRQ_TIMER, ARCH_IRQ_IPI, ARCH_IRQ_CONSOLE, ARCH_IRQ_SPURIOUS };
 void kernel_interrupt(struct cpu *cpu, enum arch_irq irq);
+// The memory at pa has failed; called as kernel_interrupt is.  `here`: the thread that runs here was using it.
+// `broken`: and cannot be gone on with.
+void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken);
 // The registers in *cpu->frame cannot be returned to (arch_frame_ok said no, or loading them faulted).
 void kernel_bad_frame(struct cpu *cpu);
 
@@ -57,10 +60,14 @@ static inline void arch_relax(void);
 // Page-table entries (inline).  access is of enum map_flags; the functions know nothing of policy.
 static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access);     // access may have MAP_LARGE for level 1
 static inline pte_t arch_pte_table(pa_t table);
-static inline bool  arch_pte_present(pte_t e);
+static inline bool  arch_pte_present(pte_t e);                   // there is an entry, even if it allows nothing
 static inline bool  arch_pte_large(pte_t e);                     // a 2-MiB leaf at level 1
 static inline pa_t  arch_pte_pa(pte_t e);
-static inline uint32_t arch_pte_access(pte_t e);                 // MAP_READ, _WRITE, _EXEC, _DEVICE, _LARGE
+static inline uint32_t arch_pte_access(pte_t e);                 // MAP_READ, _WRITE, _EXEC, _DEVICE, _LARGE, _REMOTE
+// An entry with MAP_REMOTE allows no access at all: a user's faults, with the entry present.  One that was made with
+// MAP_LOST beside it, which is the supervisor's own flag, says so.
+enum { MAP_LOST = 1 << 16 };
+static inline bool  arch_pte_lost(pte_t e);
 static inline bool  arch_pte_referenced(pte_t e);
 static inline bool  arch_pte_modified(pte_t e);
 static inline pte_t arch_pte_clear_referenced(pte_t e);          // as a value; store it with atomic ops

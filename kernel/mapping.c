@@ -19,6 +19,7 @@
 enum {
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
+    KEPT = MAP_DEVICE | MAP_LARGE | MAP_MESSAGE | MAP_REMOTE, // when rights are lowered
     STEP_RECEIVERS = 8, // mappings with a receiver that are unloaded in one step
     SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
@@ -72,7 +73,7 @@ static bool can_send(struct instance *in, const struct record *r)
     struct leaf leaf;
 
     return record_leaf(in, r, &leaf) && (arch_pte_access(*leaf.pte) & MAP_MESSAGE) &&
-           (arch_pte_access(*leaf.pte) & MAP_WRITE);
+           (arch_pte_access(*leaf.pte) & (MAP_WRITE | MAP_REMOTE));     // remote: perhaps later, in place
 }
 
 // Multi-mapping consistency (Cache Kernel, 4.2): a receiver of this frame's signals has gone, so every mapping from
@@ -132,8 +133,7 @@ void mapping_evict_record(struct cpu *cpu, const struct record *r)
     mapping_evict(cpu, s, va, &leaf);
 }
 
-// An entry of this space changes in place: the same frame, other rights.
-static void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
+void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
 {
     pte_t old = load_relaxed(leaf->pte), fresh;
 
@@ -237,6 +237,7 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
     if (e != ERR_OK) {
         return e;
     }
+    s->remote |= (flags & MAP_REMOTE) != 0;
     struct record *crowd = pmap_crowded(in, (flags & MAP_COPY ? more->source : pa) >> ABI_PAGE_SHIFT);
     if (crowd != NULL) {
         mapping_evict_record(cpu, crowd);
@@ -300,6 +301,15 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     return true;
 }
 
+void mapping_copy_cancel(struct instance *in, struct space *s, struct record *r)
+{
+    if (r->copy) {
+        pmap_copy_cancel(in, r);
+        count_records(kernel_at(in, (uint32_t)r->loader), r->locked, 0u - 1u);
+        s->copies--;
+    }
+}
+
 bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
 {
     struct record *r = pmap_signal_first(cpu->instance, t);
@@ -346,7 +356,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
 
     do {
         uint32_t had = arch_pte_access(old),
-                 keep = (had & access) | (had & (MAP_DEVICE | MAP_LARGE | MAP_MESSAGE)) | MAP_READ;
+                 keep = (had & access) | (had & KEPT) | (arch_pte_lost(old) ? MAP_LOST : 0u) | MAP_READ;
         fresh = arch_pte_leaf(arch_pte_pa(old), keep);
         if (arch_pte_locked(old)) {
             fresh = arch_pte_set_locked(fresh);
@@ -354,10 +364,8 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
     } while (!compare_exchange(leaf->pte, &old, fresh));
     struct record *r = pmap_find(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
     struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
-    if (r->copy && !(access & MAP_WRITE)) {
-        pmap_copy_cancel(in, r);
-        count_records(k, r->locked, 0u - 1u);
-        s->copies--;
+    if (!(access & MAP_WRITE)) {
+        mapping_copy_cancel(in, s, r);
     }
     frame_state_note(k, r->pfn, r->large, entry_bits(old));
     tlb_batch_add(b, va);

@@ -35,6 +35,10 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
                    const struct map_more *more);
 // A write to va: if a deferred copy is mapped there, make it.  False: it is not, or may not be made any more.
 bool  mapping_copy(struct cpu *cpu, struct space *s, va_t va);
+// An entry of s changes in place, for the same frame: flags are what it shall allow.
+void  mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags);
+// If it is a deferred copy, it stays a mapping of the source.
+void  mapping_copy_cancel(struct instance *in, struct space *s, struct record *r);
 // One bounded step of unloading the mappings whose signals go to t; true when none is left.
 bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings

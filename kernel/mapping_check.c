@@ -7,7 +7,7 @@
 
 enum {
     MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE | MAP_MESSAGE | MAP_SIGNAL |
-              MAP_COPY,
+              MAP_COPY | MAP_REMOTE,
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
 };
 
@@ -44,7 +44,7 @@ err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, v
         ((flags & MAP_MESSAGE) && (flags & MAP_LARGE))) {
         return ERR_INVAL;
     }
-    if ((flags & MAP_COPY) && (!write || (flags & (MAP_LARGE | MAP_MESSAGE | MAP_DEVICE)))) {
+    if ((flags & MAP_COPY) && (!write || (flags & (MAP_LARGE | MAP_MESSAGE | MAP_DEVICE | MAP_REMOTE)))) {
         return ERR_INVAL;
     }
     if (!rights_to_map(in, k, pa, size, write ? GROUP_WRITE : GROUP_READ)) {

@@ -49,6 +49,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->last = NULL;
     s->loader = cpu->thread;
     s->copies = 0;
+    s->remote = false;
     list_init(&s->threads);
     k->held[OBJECT_SPACE]++;
     s->o.lock = d->flags & LOAD_LOCKED;

@@ -27,6 +27,7 @@ struct space {
     struct list       threads;     // l  threads of its program, loaded or being unloaded, by their `sibling`
     struct list       tables;      // l  its page tables but the root, newest first
     uint32_t          copies;      // l  mappings of it that are deferred copies; read without the lock by its CPUs
+    bool              remote;      // l  a mapping of it has been remote or lost since its load; read as `copies` is
     const struct thread *loader;   // l  who loaded it, as long as nobody has run in it; only to be compared
     struct table     *last;        // l  the leaf table that was used last, or NULL
 };

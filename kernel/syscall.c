@@ -9,6 +9,7 @@
 #include "base.h"
 #include "cache.h"
 #include "instance.h"
+#include "lost.h"
 #include "mapping.h"
 #include "pinned.h"
 #include "quota.h"
@@ -402,7 +403,7 @@ static void finish(struct call *c, oid_t caller, err_t e)
     }
     if ((uint32_t)e == ERR_USER_FAULT) {
         c->cpu->stats->faults++;
-        trap_forward(c->cpu, FRAME_FAULT, 14, c->write ? FAULT_WRITE : 0, c->bad);
+        trap_forward(c->cpu, FRAME_FAULT, 14, lost_explain(c->cpu, c->write ? FAULT_WRITE : 0, c->bad), c->bad);
         return;
     }
     c->frame->rip += 2;

@@ -8,6 +8,7 @@
 #include "atomic.h"
 #include "cache.h"
 #include "instance.h"
+#include "lost.h"
 #include "mapping.h"
 #include "quick.h"
 #include "sched.h"
@@ -173,30 +174,39 @@ err_t trap_resume(struct cpu *cpu, oid_t id)
     return ERR_OK;
 }
 
-// A write to a page that is mapped, and may not be written: is it a deferred copy?
-static bool copy_fault(struct cpu *cpu, va_t addr)
+// A page that is mapped does not allow the access.  Gives what to forward, or 0 if it was the first write to a
+// deferred copy, which has been made.
+static uint64_t fault_present(struct cpu *cpu, uint64_t error, va_t addr)
 {
     struct thread *t = cpu->thread;
     struct space *s = t->depth > 0 ? t->kern->space : t->space;
+    bool copied = false;
 
-    if (load_relaxed(&s->copies) == 0) {
-        return false;
+    if (((error & FAULT_WRITE) == 0 || load_relaxed(&s->copies) == 0) && !load_relaxed(&s->remote)) {
+        return error;
     }
     cpu->frame->kind = FRAME_NONE;                // all registers count
     instance_lock(cpu);
-    bool copied = mapping_copy(cpu, s, addr);
+    if (error & FAULT_WRITE) {
+        copied = mapping_copy(cpu, s, addr);
+    }
+    error = copied ? 0 : lost_explain(cpu, error, addr);
     instance_unlock(cpu);
-    return copied;
+    return error;
 }
 
 void kernel_exception(struct cpu *cpu, uint32_t vector, uint64_t error, uint64_t addr)
 {
     if (vector == VECTOR_PAGE_FAULT) {
-        if ((error & (FAULT_PRESENT | FAULT_WRITE)) == (FAULT_PRESENT | FAULT_WRITE) && copy_fault(cpu, addr)) {
-            return;
+        error &= FAULT_PRESENT | FAULT_WRITE | FAULT_EXEC;
+        if (error & FAULT_PRESENT) {
+            error = fault_present(cpu, error, addr);
+            if (error == 0) {
+                return;
+            }
         }
         cpu->stats->faults++;
-        trap_forward(cpu, FRAME_FAULT, vector, error & (FAULT_PRESENT | FAULT_WRITE | FAULT_EXEC), addr);
+        trap_forward(cpu, FRAME_FAULT, vector, error, addr);
     } else {
         cpu->stats->exceptions++;
         trap_forward(cpu, FRAME_EXCEPTION, vector, error, 0);

@@ -14,7 +14,7 @@ static const void *locate(struct cpu *cpu, va_t va, size_t *rest)
     struct leaf leaf;
 
     if (va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte) ||
-        (arch_pte_access(*leaf.pte) & MAP_DEVICE)) {
+        (arch_pte_access(*leaf.pte) & (MAP_DEVICE | MAP_REMOTE))) {
         return NULL;
     }
     uint64_t size = leaf.level == 1 ? ABI_LARGE : ABI_PAGE, offset = va & (size - 1);

@@ -79,6 +79,12 @@ static pa_t any_frame(void)
                     : page(draw(PAGES));
 }
 
+// A frame whose loss is not the supervisor's.
+static pa_t any_grant(void)
+{
+    return draw(2) ? given + draw(16) * 4096ull : page(draw(PAGES));
+}
+
 // Where large mappings meet each other and the small ones of any_va().
 static va_t large_va(void)
 {
@@ -178,6 +184,7 @@ static void batch_arguments(struct map_entry *e, uint64_t a[6])
         if (draw(30) == 0) {
             e[i] = (struct map_entry){large_va(), large_frame(), MAP_LARGE | 1u << draw(3)};
         }
+        e[i].flags |= draw(8) == 0 ? MAP_REMOTE : 0;
     }
     a[2] = draw(9);
     a[0] = draw(8) == 0 ? any_id() : recent[OBJECT_SPACE];
@@ -241,6 +248,7 @@ static void choose_arguments(uint64_t number, const struct thread *t, pa_t scrat
     case SYS_mapping_load_and_resume:
         if (number == SYS_mapping_load && draw(3) == 0) {
             message_arguments(t, a);
+            a[3] |= draw(6) == 0 ? MAP_REMOTE : 0;
         } else if (draw(3) == 0) {
             large_arguments(a);
         }
@@ -316,11 +324,24 @@ static bool may_fault(const struct thread *t)
     return t->depth < ABI_MAX_DEPTH || t->kern != host_instance()->first;
 }
 
+static uint64_t consistency;           // consistency faults in all runs, as `signals` below
+
+static void step_touch(uint32_t n)
+{
+    struct thread *t = host_enter(n)->thread;
+    va_t va = draw(3) == 0 ? few_vas() : any_va();
+    pa_t pa;
+
+    if (!host_touch(n, va, (uint32_t[]){MAP_READ, MAP_WRITE, MAP_EXEC}[draw(3)], &pa) &&
+        host_enter(n)->thread == t && t->depth > 0) {
+        consistency += (t->state->frame[t->depth - 1].error & FAULT_CONSISTENCY) != 0;
+    }
+}
+
 static void step(uint32_t n)
 {
     struct cpu *cpu = host_enter(n);
     uint32_t what = draw(16);
-    pa_t pa;
 
     if (what < 4) {
         host_deliver(n);
@@ -333,8 +354,11 @@ static void step(uint32_t n)
         host_deliver(n);
     } else if (what < 9) {
         if (may_fault(cpu->thread)) {
-            va_t va = draw(3) == 0 ? few_vas() : any_va();
-            host_touch(n, va, (uint32_t[]){MAP_READ, MAP_WRITE, MAP_EXEC}[draw(3)], &pa);
+            if (draw(20) == 0) {
+                host_memory_lost(n, draw(2) ? page(draw(3)) : any_grant(), draw(2), draw(8) == 0);
+            } else {
+                step_touch(n);
+            }
         }
     } else if (cpu->frame->rip >= ABI_USER_END || cpu->frame->rsp >= ABI_USER_END) {
         return;
@@ -442,9 +466,10 @@ static void test_tiny(void **state)
         run(s % 4 + 1, "kernels=3 spaces=5 threads=6 mappings=64 slice=500", s, steps);
         run(s % 4 + 1, "kernels=4 spaces=16 threads=32 mappings=256 slice=100", s, steps / 4);
     }
-    printf("%lu signals, %lu copies, %lu large mappings, %lu changes of limits\n", (unsigned long)signals,
-           (unsigned long)copies, (unsigned long)large, (unsigned long)limits);
-    assert_true(count == 1 || (signals > 0 && copies > 0 && large > 0 && limits > 0));
+    printf("%lu signals, %lu copies, %lu large mappings, %lu changes of limits, %lu consistency faults\n",
+           (unsigned long)signals,
+           (unsigned long)copies, (unsigned long)large, (unsigned long)limits, (unsigned long)consistency);
+    assert_true(count == 1 || (signals > 0 && copies > 0 && large > 0 && limits > 0 && consistency > 0));
 }
 
 int main(void)

@@ -33,6 +33,10 @@ enum {
     FAULT_PRESENT = 1,     // a mapping was there and forbade the access (protection fault)
     FAULT_WRITE   = 2,
     FAULT_EXEC    = 16,
+    // Consistency faults (Cache Kernel, 2.1, footnote 1), always with FAULT_PRESENT.  The owner fetches the page, loads
+    // the mapping again as it shall be, and resumes; or decides what becomes of a program whose memory is lost.
+    FAULT_CONSISTENCY = 256,   // the mapping is there, its frame's contents are not: it was loaded with MAP_REMOTE
+    FAULT_LOST        = 512,   // beside it: nobody holds them, the memory has failed (FRAME_LOST)
 };
 
 struct frame {                                      // all fields: k, u

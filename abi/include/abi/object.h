@@ -79,7 +79,12 @@ struct kernel_desc {
     uint8_t  share[ABI_MAX_CPUS];        // percent of each processor
 };
 
-enum frame_state { FRAME_REFERENCED = 1, FRAME_MODIFIED = 2 };
+enum frame_state {
+    FRAME_REFERENCED = 1,
+    FRAME_MODIFIED = 2,
+    FRAME_LOST = 4,                      // its memory has failed: the contents are gone, and it must not be used again.
+                                         // Set for every kernel whose table has the frame, mapped at present or not
+};
 
 // The writeback channel: a ring that the supervisor writes and the kernel reads.  `head` counts entries
 // written, modulo 2^32; entry i is at i % CHANNEL_ENTRIES.  The kernel stores in `tail` how many it has read.
@@ -127,6 +132,9 @@ enum map_flags {
     MAP_MESSAGE = 64,                    // a page in message mode: whoever maps it writable may signal its addresses
     MAP_SIGNAL = 128,                    // with MAP_MESSAGE: its signals go to a thread, named in R8 of mapping_load
     MAP_COPY   = 256,                    // with MAP_WRITE: a deferred copy of the frame in R9 of mapping_load
+    MAP_REMOTE = 512,                    // held elsewhere for now: each access is a consistency fault (frame.h), until it
+                                         // is loaded without this flag, which changes it in place, as adding the flag
+                                         // does.  Access flags beside it are checked, not kept.  Not with MAP_COPY
 };
 
 struct map_entry {                       // mapping_load_batch

@@ -378,6 +378,14 @@ void host_interrupt(uint32_t n, enum arch_irq irq)
     leave(cpu);
 }
 
+void host_memory_lost(uint32_t n, pa_t pa, bool here, bool broken)
+{
+    struct cpu *cpu = host_enter(n);
+
+    kernel_memory_lost(cpu, pa, here, broken);
+    leave(cpu);
+}
+
 void host_deliver_all(void)
 {
     for (uint32_t i = 0; i < host.cpus; i++) {

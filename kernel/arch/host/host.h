@@ -62,6 +62,8 @@ void host_deliver(uint32_t n);
 void host_deliver_all(void);
 void host_advance(uint64_t ticks);
 void host_interrupt(uint32_t n, enum arch_irq irq);
+// A machine check on n: see kernel_memory_lost().
+void host_memory_lost(uint32_t n, pa_t pa, bool here, bool broken);
 // A pointer to physical memory.
 void *host_at(pa_t pa);
 

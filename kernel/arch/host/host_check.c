@@ -72,6 +72,16 @@ static uint32_t copies_of_spaces(struct instance *in)
     return count;
 }
 
+// A remote mapping allows nothing, and is known to its space.
+static void check_remote(const struct space *s, const struct record *r, pte_t e)
+{
+    if (arch_pte_access(e) & MAP_REMOTE) {
+        CHECK((arch_pte_access(e) & (MAP_READ | MAP_WRITE | MAP_EXEC)) == 0 && s->remote && !r->copy);
+    } else {
+        CHECK((arch_pte_access(e) & MAP_READ) && !arch_pte_lost(e));
+    }
+}
+
 static void check_records(struct instance *in, struct count *by_loader)
 {
     uint32_t free_records = 0, free_locked = 0, used = 0, reached = 0;
@@ -106,6 +116,7 @@ static void check_records(struct instance *in, struct count *by_loader)
         CHECK(arch_pte_locked(*leaf.pte) == r->locked && leaf.level == r->large);
         bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
         CHECK(!(write && (arch_pte_access(*leaf.pte) & MAP_EXEC)));
+        check_remote(s, r, *leaf.pte);
         CHECK(rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, r->large ? ABI_LARGE : ABI_PAGE,
                            write ? GROUP_WRITE : GROUP_READ) ||
               k->grant_key != 0);

@@ -1,8 +1,8 @@
 // apic.c - interrupt controllers: the local APIC of each processor, with its timer, and the IOAPICs.
 //
 // Two ways to the same registers: a page of memory (xAPIC), or model-specific registers where the processor
-// has them (x2APIC).  Everything runs with interrupts off, and NMIs send nothing, so a register pair needs
-// no lock.
+// has them (x2APIC).  Everything runs with interrupts off, NMIs send nothing, and machine checks only to their own
+// processor, by one register: so a register pair needs no lock.
 #include "arch_impl.h"
 
 enum apic_register {                           // offsets in the page
@@ -81,6 +81,17 @@ void apic_send(uint32_t apic_id, uint32_t command)
     }
     apic_write(APIC_COMMAND_HIGH, apic_id << 24);
     apic_write(APIC_COMMAND, command);
+}
+
+void apic_interrupt_self(uint32_t vector)
+{
+    uint32_t command = APIC_SELF | APIC_FIXED | APIC_ASSERT | vector;
+
+    if (machine.apic_wide) {
+        msr_write(MSR_X2APIC_ICR, command);
+    } else {
+        apic_write(APIC_COMMAND, command);
+    }
 }
 
 void arch_ipi(cpu_t target)

@@ -47,11 +47,14 @@ struct tss {
 } __attribute__((packed));
 enum { IST_NMI = 1, IST_MC, IST_DF, IST_DB };
 
+enum { LOST_FRAMES = 4 };
+
 // At AREA_TABLES of each processor's area.
 struct cpu_tables {
     uint64_t   nmis;                           // p  counted by entry_nmi
     uint64_t   gdt[8];                         // p
     struct tss tss;                            // I
+    uint64_t   lost[LOST_FRAMES];              // p  machine_check.c: failed memory, to be told of; address + 1
 };
 
 // What of struct cpu's arch[] is used for what.
@@ -79,7 +82,10 @@ bool state_restore(const void *area);
 extern char state_restore_load[], state_restore_refused[];
 
 // Called by assembly.
-struct fault;
+struct fault {                                 // as entry_fault pushes it
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
 va_t machine_boot(uint32_t protocol, uint32_t information);
 void machine_boot_on_stack(void);
 void machine_start(struct cpu *cpu);
@@ -108,7 +114,14 @@ void cpu_features_find(void);
 void cpu_idt_make(void);
 void cpu_tables_use(uint32_t number);
 
+// machine_check.c
+void machine_check_init(void);                 // of this processor
+void machine_check_user(struct cpu *cpu);      // one came in user mode
+void machine_check_supervisor(struct cpu_tables *t);
+void machine_check_late(struct cpu *cpu);      // VECTOR_LOST
+
 // apic.c
+void apic_interrupt_self(uint32_t vector);     // also in a machine check, between any two instructions of apic_send
 uint32_t apic_own_id(void);
 void apic_init(void);                          // of this processor
 void apic_eoi(void);
@@ -116,7 +129,8 @@ void apic_send(uint32_t apic_id, uint32_t command);
 uint32_t apic_timer_count(void);
 void apic_timer_free_run(void);                // count down from the top, no interrupt
 void ioapic_init(void);
-enum { APIC_FIXED = 0, APIC_INIT = 5 << 8, APIC_STARTUP = 6 << 8, APIC_ASSERT = 1 << 14 };
+enum { APIC_FIXED = 0, APIC_INIT = 5 << 8, APIC_STARTUP = 6 << 8, APIC_ASSERT = 1 << 14,
+       APIC_SELF = 1 << 18 };
 
 // clock.c
 void clock_calibrate(void);

@@ -15,6 +15,8 @@
 #define PTE_GLOBAL       (1ull << 8)     // stays in the TLB when the page-table register is written
 #define PTE_LOCKED       (1ull << 9)     // ours: the mapping record is locked
 #define PTE_MESSAGE      (1ull << 10)    // ours: in message mode
+#define PTE_REMOTE       (1ull << 11)    // ours: held elsewhere, so not a user's page
+#define PTE_LOST         (1ull << 52)    // ours: nobody has it
 #define PTE_NO_EXECUTE   (1ull << 63)
 #define PTE_ADDRESS      0x000ffffffffff000ull
 
@@ -44,8 +46,14 @@ static inline void arch_relax(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
+// A remote page is the supervisor's, which can neither write nor execute it, and never reads through it.
 static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access)
 {
+    if (access & MAP_REMOTE) {
+        return pa | PTE_PRESENT | PTE_REMOTE | PTE_NO_EXECUTE | (access & MAP_DEVICE ? PTE_UNCACHED : 0) |
+               (access & MAP_LARGE ? PTE_LARGE : 0) | (access & MAP_MESSAGE ? PTE_MESSAGE : 0) |
+               (access & MAP_LOST ? PTE_LOST : 0);
+    }
     return pa | PTE_PRESENT | PTE_USER | (access & MAP_WRITE ? PTE_WRITE : 0) |
            (access & MAP_EXEC ? 0 : PTE_NO_EXECUTE) | (access & MAP_DEVICE ? PTE_UNCACHED : 0) |
            (access & MAP_LARGE ? PTE_LARGE : 0) | (access & MAP_MESSAGE ? PTE_MESSAGE : 0);
@@ -70,7 +78,11 @@ static inline uint32_t arch_pte_access(pte_t e)
 {
     return MAP_READ | (e & PTE_WRITE ? MAP_WRITE : 0u) | (e & PTE_NO_EXECUTE ? 0u : MAP_EXEC) |
            (e & PTE_UNCACHED ? MAP_DEVICE : 0u) | (e & PTE_LARGE ? MAP_LARGE : 0u) |
-           (e & PTE_MESSAGE ? MAP_MESSAGE : 0u);
+           (e & PTE_MESSAGE ? MAP_MESSAGE : 0u) | (e & PTE_REMOTE ? MAP_REMOTE : 0u);
+}
+static inline bool arch_pte_lost(pte_t e)
+{
+    return e & PTE_LOST;
 }
 static inline bool arch_pte_referenced(pte_t e)
 {

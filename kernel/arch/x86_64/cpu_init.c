@@ -197,6 +197,7 @@ void arch_cpu_init(struct cpu *cpu)
     msr_write(MSR_CSTAR, (uint64_t)entry_syscall);
     msr_write(MSR_SFMASK, SYSCALL_CLEARS);
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
+    machine_check_init();
     if (machine.has_tsc_aux) {
         msr_write(MSR_TSC_AUX, cpu->number);
     }

@@ -272,6 +272,17 @@ entry_db:
     addq $16, %rsp
     iretq
 
+// Machine checks.  From user mode nothing is half done: it is an event of the thread that runs, and leaves this
+// stack at once.  In the supervisor, machine_fault reads what it is, notes it for later or panics, and all goes on.
+entry_mc:
+    pushq $0
+    testb $3, 16(%rsp)
+    jnz 1f
+    pushq $VECTOR_MC
+    jmp entry_fault
+1:  pushq $VECTOR_MC_USER
+    jmp entry_user
+
 // ---- 256 ways in ------------------------------------------------------------------------------------------
 
 // One stub for each vector, 16 bytes apart; the interrupt table is made from this (cpu_init.c).
@@ -285,10 +296,9 @@ entry_stubs:
     jmp entry_nmi
     .elseif vector == VECTOR_DB
     jmp entry_db
-    .elseif vector == VECTOR_DF || vector == VECTOR_MC
-    .if vector == VECTOR_MC
-    pushq $0
-    .endif
+    .elseif vector == VECTOR_MC
+    jmp entry_mc
+    .elseif vector == VECTOR_DF
     pushq $vector
     jmp entry_fault
     .else

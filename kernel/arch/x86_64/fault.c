@@ -6,11 +6,6 @@
 
 #include "kprint.h"
 
-struct fault {                                 // as entry_fault pushes it
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
-    uint64_t vector, error, rip, cs, rflags, rsp, ss;
-};
-
 enum { EXIT_PORT = 0xf4, EXIT_DONE = 0x10, EXIT_FAILED = 0x11 };
 enum { SLEEP_ENABLE = 1 << 13, POWER_WAIT_US = 1000000, TRACE = 16 };
 
@@ -75,6 +70,10 @@ void machine_fault(struct fault *f)
 
     if (f->vector == VECTOR_GP && f->rip == (uint64_t)state_restore_load) {
         f->rip = (uint64_t)state_restore_refused;
+        return;
+    }
+    if (f->vector == VECTOR_MC) {                  // the stack is in this processor's area, whatever GS base is
+        machine_check_supervisor((struct cpu_tables *)(area_of((uint32_t)area_number((uint64_t)f)) + AREA_TABLES));
         return;
     }
     print_registers(f, cr2);

@@ -48,7 +48,9 @@
 #define VECTOR_EXCEPTIONS  32           // vectors below are exceptions
 #define EXCEPTIONS_WITH_ERROR 0x227d00 // a bit for each: 8 10 11 12 13 14 17 21
 #define VECTOR_PIC         0x20         // 16 vectors of the old interrupt controller, which is masked
-#define VECTOR_CONSOLE     0x40
+#define VECTOR_LOST        0x30         // of a processor to itself: look at its cpu_tables.lost
+#define VECTOR_MC_USER     0x31         // not in the table: a machine check that came in user mode
+#define VECTOR_CONSOLE     0x40         // vectors below are seldom
 #define VECTOR_IPI         0x60
 #define VECTOR_TIMER       0x80
 #define VECTOR_SPURIOUS    0xff

@@ -8,6 +8,13 @@ enum {                                   // model-specific registers
     MSR_X2APIC         = 0x800,          // + offset of the register in the page / 16
     MSR_X2APIC_ICR     = 0x830,
 };
+#define MSR_MCG_CAP      0x179u          // machine checks: global; then four registers for each bank
+#define MSR_MCG_STATUS   0x17au
+#define MSR_MCG_CTL      0x17bu
+#define MSR_MC_CTL(n)    (0x400u + 4 * (n))
+#define MSR_MC_STATUS(n) (0x401u + 4 * (n))
+#define MSR_MC_ADDR(n)   (0x402u + 4 * (n))
+#define MSR_MC_MISC(n)   (0x403u + 4 * (n))
 #define MSR_EFER         0xc0000080u
 #define MSR_STAR         0xc0000081u
 #define MSR_LSTAR        0xc0000082u

@@ -71,10 +71,22 @@ void arch_start_cpus(void)
     }
 }
 
+static void interrupt_seldom(struct cpu *cpu, uint32_t vector)
+{
+    if (vector == VECTOR_MC_USER) {
+        machine_check_user(cpu);
+    } else if (vector == VECTOR_LOST) {
+        apic_eoi();
+        machine_check_late(cpu);
+    } else {
+        kernel_interrupt(cpu, ARCH_IRQ_SPURIOUS);  // of the old controller: nothing to acknowledge
+    }
+}
+
 void machine_interrupt(struct cpu *cpu, uint32_t vector)
 {
-    if (vector >= VECTOR_PIC && vector < VECTOR_PIC + 16) {
-        kernel_interrupt(cpu, ARCH_IRQ_SPURIOUS);  // of the old controller: nothing to acknowledge
+    if (vector < VECTOR_CONSOLE) {
+        interrupt_seldom(cpu, vector);
         return;
     }
     if (vector != VECTOR_SPURIOUS) {

@@ -13,7 +13,7 @@ static void bad_arguments(void)
         {0x500000, page, 0, ERR_INVAL, "mapping_load: no access at all"},
         {0x500000, page, MAP_LOCKED, ERR_INVAL, "mapping_load: locked without access"},
         {0x500000, page, MAP_WRITE | MAP_EXEC, ERR_INVAL, "mapping_load: writable and executable"},
-        {0x500000, page, MAP_READ | 512, ERR_INVAL, "mapping_load: a flag that is none"},
+        {0x500000, page, MAP_READ | 1024, ERR_INVAL, "mapping_load: a flag that is none"},
         {0x500000, page, MAP_READ | 1ull << 63, ERR_INVAL, "mapping_load: a high flag that is none"},
         {0x500001, page, MAP_READ, ERR_INVAL, "mapping_load: a misaligned address"},
         {0x500000, page + 8, MAP_READ, ERR_INVAL, "mapping_load: a misaligned frame"},

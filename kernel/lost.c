@@ -1,0 +1,136 @@
+// lost.c - consistency faults.  See lost.h.
+#include "lost.h"
+
+#include <abi/frame.h>
+
+#include "arch.h"
+#include "assert.h"
+#include "instance.h"
+#include "kprint.h"
+#include "mapping.h"
+#include "pmap.h"
+#include "table.h"
+#include "trap.h"
+
+enum { VECTOR_MACHINE_CHECK = 18, LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
+
+static struct space *running_space(const struct cpu *cpu)
+{
+    const struct thread *t = cpu->thread;
+
+    return t->depth > 0 ? t->kern->space : t->space;
+}
+
+uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va)
+{
+    struct space *s = running_space(cpu);
+    struct leaf leaf;
+
+    assert(cpu->locked);
+    if (!s->remote || va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) ||
+        !arch_pte_present(*leaf.pte)) {
+        return error;
+    }
+    return error | (arch_pte_access(*leaf.pte) & MAP_REMOTE ? FAULT_PRESENT | FAULT_CONSISTENCY : 0u) |
+           (arch_pte_lost(*leaf.pte) ? (uint64_t)FAULT_LOST : 0u);
+}
+
+// The mapping of a record allows nothing any more.  Not the large ones in the own space of a kernel: its handlers,
+// which are to deal with the loss, are there too.
+static bool record_mark(struct cpu *cpu, struct record *r)
+{
+    struct instance *in = cpu->instance;
+    struct space *s = space_at(in, (uint32_t)r->space);
+    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+    struct leaf leaf;
+
+    if (r->large && s->kernel != NULL) {
+        return false;
+    }
+    bool found = table_find(in, s, va, r->large ? 1 : 0, &leaf);
+    assert(found);
+    mapping_copy_cancel(in, s, r);
+    s->remote = true;
+    mapping_change(cpu, s, va, &leaf,
+                   (arch_pte_access(*leaf.pte) & (MAP_DEVICE | MAP_LARGE | MAP_MESSAGE)) | MAP_REMOTE | MAP_LOST);
+    return true;
+}
+
+// Every mapping of a frame, among them large ones that begin before it.  Gives how many.
+static uint32_t mark_all(struct cpu *cpu, uint64_t pfn)
+{
+    struct instance *in = cpu->instance;
+    uint64_t base = pfn & ~(uint64_t)(LARGE_FRAMES - 1);
+    uint32_t count = 0;
+
+    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
+         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
+        count += record_mark(cpu, r);
+    }
+    if (base == pfn) {
+        return count;
+    }
+    for (struct record *r = pmap_of_frame(in, pmap_first(in, base), base); r != NULL;
+         r = pmap_of_frame(in, pmap_next(in, r), base)) {
+        count += r->large && record_mark(cpu, r);
+    }
+    return count;
+}
+
+static void note_all(struct instance *in, uint64_t pfn)
+{
+    for (uint32_t i = 0; i < in->kernels.size; i++) {
+        struct appkernel *k = kernel_at(in, i);
+        if (k->o.state != OBJECT_FREE && pfn >= k->first_frame && pfn - k->first_frame < k->frame_count) {
+            __atomic_fetch_or(&k->frame_states[pfn - k->first_frame], (uint8_t)FRAME_LOST, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+// Is it memory that can be granted, and not the supervisor's own?
+static bool is_granted(const struct instance *in, pa_t pa)
+{
+    for (uint32_t i = 0; i < in->info->ranges; i++) {
+        if (pa - in->info->range[i].base < in->info->range[i].length) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Can the thread that runs here go on to an access that faults, or would it only meet the failure again?
+static bool still_open(struct cpu *cpu, uint64_t pfn)
+{
+    struct space *s = running_space(cpu);
+    uint64_t base = pfn & ~(uint64_t)(LARGE_FRAMES - 1);
+
+    for (struct record *r = pmap_of_frame(cpu->instance, pmap_first(cpu->instance, base), base);
+         r != NULL && s->kernel != NULL; r = pmap_of_frame(cpu->instance, pmap_next(cpu->instance, r), base)) {
+        if (r->large && r->space == s->o.slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken)
+{
+    uint64_t pfn = pa >> ABI_PAGE_SHIFT;
+
+    if (!is_granted(cpu->instance, pa)) {
+        panic("the supervisor's memory at %lx has failed", (unsigned long)pa);
+    }
+    if (cpu->frame != NULL) {
+        cpu->frame->kind = FRAME_NONE;            // all registers count
+    }
+    instance_lock(cpu);
+    note_all(cpu->instance, pfn);
+    uint32_t count = mark_all(cpu, pfn);
+    kprint("the memory at %lx has failed, %u mappings\n", (unsigned long)pa, count);
+    broken = broken || (here && still_open(cpu, pfn));
+    instance_unlock(cpu);
+    if (broken && cpu->frame != NULL) {
+        cpu->stats->exceptions++;
+        trap_forward(cpu, FRAME_EXCEPTION, VECTOR_MACHINE_CHECK, 0, 0);
+    }
+}
