@@ -98,6 +98,19 @@ program_\name\()_end:
     jmp 1b
     program_end count
 
+    program add                         // adds 1 to the word at RDI, RSI times, and yields each time; call 77; again
+1:  xorl %ebx, %ebx
+2:  incq (%rdi)
+    incq %rbx
+    movl $19, %eax
+    syscall
+    cmpq %rsi, %rbx
+    jne 2b
+    movl $77, %eax
+    syscall
+    jmp 1b
+    program_end add
+
     program sse                         // keeps RBX in XMM3 and checks it for ever; call 78 if it changes
     movq %rbx, %xmm3
 1:  movq %xmm3, %rcx

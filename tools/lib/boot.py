@@ -35,6 +35,7 @@ OPTIONS = (
     ('log', 'FILE', None),               # keep the system's log there
     ('machine', 'pvh|bios|uefi', None),  # how it is started; bios and uefi boot an ISO
     ('iso', 'FILE', None),
+    ('monitor', 'FILE', None),           # a socket to talk to the emulator
     ('plugin', 'FILE,NAME=VALUE...', None),      # of the emulator (tools/plugin)
 )
 REPEATED = ('add', 'env')
@@ -164,6 +165,7 @@ def parse(arguments):
     o.log = found.get('log')
     o.machine = found.get('machine', 'pvh')
     o.iso = found.get('iso')
+    o.monitor = found.get('monitor')
     o.plugin = found.get('plugin')
     o.tty, o.rows, o.cols = 0, 0, 0
     o.no_input = False               # said at boot: a byte sent later would come at a time of its own
@@ -268,6 +270,8 @@ def qemu(o, archive_file, serial, port):
     c += ['-smp', str(o.smp), '-m', '%dM' % o.mem]
     if o.numa > 1:
         c += numa(o)
+    if o.monitor:
+        c += ['-monitor', 'unix:%s,server=on,wait=off' % o.monitor.replace(',', ',,')]
     if o.plugin:
         c += ['-plugin', 'file=' + o.plugin]
     c += ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot']

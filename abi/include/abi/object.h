@@ -132,7 +132,7 @@ enum map_flags {
     MAP_MESSAGE = 64,                    // a page in message mode: whoever maps it writable may signal its addresses
     MAP_SIGNAL = 128,                    // with MAP_MESSAGE: its signals go to a thread, named in R8 of mapping_load
     MAP_COPY   = 256,                    // with MAP_WRITE: a deferred copy of the frame in R9 of mapping_load
-    MAP_REMOTE = 512,                    // held elsewhere for now: each access is a consistency fault (frame.h), until it
+    MAP_REMOTE = 512,                    // held elsewhere: each access is a consistency fault (frame.h), until it
                                          // is loaded without this flag, which changes it in place, as adding the flag
                                          // does.  Access flags beside it are checked, not kept.  Not with MAP_COPY
 };
