@@ -54,7 +54,7 @@ uint64_t ak_ns_from_ticks(uint64_t ticks);
 
 // ---- frames -----------------------------------------------------------------------------------------------
 
-// Frames of the granted memory, each with a count of its users.
+// Frames of the granted memory, each with a count of its users.  One whose memory has failed (FRAME_LOST) is not given.
 pa_t     ak_frame_alloc(void);                   // one frame, count 1, contents undefined; 0: none free
 pa_t     ak_frame_alloc_run(unsigned count);     // adjacent frames, each with count 1
 pa_t     ak_frame_alloc_large(void);             // the 512 of an aligned 2 MiB, each with count 1

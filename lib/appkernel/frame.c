@@ -26,6 +26,7 @@ struct frame_range {
     uint32_t free;                       // l  first of the list, NONE
     uint64_t search;                     // l  where the last run was found
     struct frame_record *record;         // I
+    const uint8_t *state;                // I  of the first frame in the frame-state table; NULL: not there
 };
 
 static struct frame_range range[MAX_RANGES];
@@ -60,6 +61,9 @@ static bool range_add(struct frame_range *r, pa_t base, pa_t end)
     r->base = base + (table << ABI_PAGE_SHIFT);
     r->free = NONE;
     r->fresh = r->search = r->used = 0;
+    uint64_t first = (r->base >> ABI_PAGE_SHIFT) - ak_info->first_frame;
+    bool covered = first < ak_info->frame_count && frames - table <= ak_info->frame_count - first;
+    r->state = covered ? (const uint8_t *)ak_window(ak_info->frame_states) + first : NULL;
     __atomic_store_n(&r->count, frames - table, __ATOMIC_RELEASE);       // pairs with frame_find()
     frames_free += r->count;
     if (r == &range[ranges]) {
@@ -145,18 +149,31 @@ static void list_remove(struct frame_range *r, uint32_t index)
     }
 }
 
+// Has the memory of a frame failed?  Such a frame may be freed, and is not given again.
+static bool is_lost(const struct frame_range *r, uint64_t index)
+{
+    return r->state != NULL && (*(const volatile uint8_t *)&r->state[index] & FRAME_LOST);
+}
+
 static bool range_take(struct frame_range *r, pa_t *frame)
 {
-    uint64_t index = r->free;
+    uint64_t index;
 
-    if (r->free != NONE) {
-        list_remove(r, r->free);
-    } else if (r->fresh < r->count) {
-        index = r->fresh++;
-    } else {
-        return false;
+    for (;;) {
+        index = r->free;
+        if (r->free != NONE) {
+            list_remove(r, r->free);
+        } else if (r->fresh < r->count) {
+            index = r->fresh++;
+        } else {
+            return false;
+        }
+        r->record[index].users = 1;
+        if (__builtin_expect(!is_lost(r, index), 1)) {
+            break;
+        }
+        frames_free--;                   // it stays in use for ever
     }
-    r->record[index].users = 1;
     r->used++;
     *frame = r->base + (index << ABI_PAGE_SHIFT);
     return true;
@@ -202,7 +219,7 @@ static uint64_t run_search(const struct frame_range *r, uint64_t from, uint64_t 
     unsigned found = 0;
 
     for (uint64_t i = from; i < to; i++) {
-        found = r->record[i].users == 0 ? found + 1 : 0;
+        found = r->record[i].users == 0 && !is_lost(r, i) ? found + 1 : 0;
         if (found == count) {
             return i + 1 - count;
         }
@@ -214,7 +231,7 @@ static bool range_take_run(struct frame_range *r, unsigned count, pa_t *frame)
 {
     uint64_t index = r->fresh, end = r->count;
 
-    if (end - index < count) {
+    if (end - index < count || run_search(r, index, index + count, count) != index) {
         uint64_t from = r->search < end ? r->search : 0;
         index = run_search(r, from, end, count);
         if (index == end) {
@@ -254,7 +271,7 @@ static uint64_t large_search(const struct frame_range *r)
     uint64_t index = (-r->base & (ABI_LARGE - 1)) >> ABI_PAGE_SHIFT, free = 0;
 
     while (free < LARGE_FRAMES && index + LARGE_FRAMES <= r->count) {
-        if (r->record[index + free].users == 0) {
+        if (r->record[index + free].users == 0 && !is_lost(r, index + free)) {
             free++;
         } else {
             index += LARGE_FRAMES;

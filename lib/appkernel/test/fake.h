@@ -33,6 +33,7 @@ struct fake_setup {
     uint64_t turns;                      // after so many the run has failed
     struct memory_range range[8];        // inside FAKE_MEMORY; none: a megabyte
     unsigned ranges;
+    bool states;                         // there is a frame-state table, in the frame before the first range
     // Nobody can run until the clock is `next`, if that is not 0.  The test looks at its threads.  False, and
     // next is 0: nothing will ever happen any more, and that is an error.
     bool (*quiet)(uint64_t next);

@@ -157,6 +157,11 @@ static void boot_memory(void)
                                      .ranges = fake_setup.ranges,
                                      .channel = FAKE_MEMORY + PAGE_CHANNEL * ABI_PAGE};
     memcpy(fake_info.range, fake_setup.range, sizeof(fake_info.range));
+    if (fake_setup.states) {
+        fake_info.frame_states = fake_setup.range[0].base - ABI_PAGE;
+        fake_info.first_frame = FAKE_MEMORY >> ABI_PAGE_SHIFT;
+        fake_info.frame_count = FAKE_PAGES;
+    }
     if (fake_setup.ranges == 0) {
         fake_info.ranges = 1;
         fake_info.range[0] = (struct memory_range){.base = FAKE_MEMORY, .length = 256 * ABI_PAGE};
