@@ -175,6 +175,9 @@ static void refuse_fault(struct task *t, int e, uint64_t address)
     case -EACCES:
         signal_force(t, SIGSEGV, SEGV_ACCERR, address);
         break;
+    case -EHWPOISON:
+        signal_force(t, SIGBUS, BUS_MCEERR_AR, address);
+        break;
     case -EIO:
         signal_force(t, SIGBUS, BUS_ADRERR, address);
         break;
@@ -233,7 +236,7 @@ _Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
     }
     giant_lock(t);
     t->faults++;
-    int e = vm_page(t->vm, f->addr, access, &entry);
+    int e = f->error & FAULT_LOST ? -EHWPOISON : vm_page(t->vm, f->addr, access, &entry);
     if (e != 0) {
         refuse_fault(t, e, f->addr);
         giant_unlock();

@@ -1,9 +1,9 @@
 // consistency.c - consistency faults in the booted machine.
 //
 // A small distributed shared memory: each node is a space with a frame of its own for the shared page.  One node holds
-// the page; the others' mappings are remote.  A node that touches it faults, and its handler takes the page: it makes the
-// holder's mapping remote, copies the contents, and loads its own mapping again, in place.  The programs add with an
-// instruction that is not locked, so an addition is lost as soon as two of them can write at once.
+// the page; the others' mappings are remote.  A node that touches it faults, and its handler takes the page: it makes
+// the holder's mapping remote, copies the contents, and loads its own mapping again, in place.  The programs add with
+// an instruction that is not locked, so an addition is lost as soon as two of them can write at once.
 //
 // With "lost" in its arguments (tests/command/lost.sh) memory fails: the line "# lose CPU ADDRESS USED" asks whoever
 // runs the machine for a machine check.
@@ -112,7 +112,8 @@ static void to_and_fro(void)
     uint64_t sum = *(uint64_t *)window(holder->frame);
     check(ended && sum == added, "every addition of every node is in the page", "ended %d, %lu of %lu", ended,
           (unsigned long)sum, (unsigned long)added);
-    check(strange == 0, "only by consistency faults, each of a node without it", "%lu were not", (unsigned long)strange);
+    check(strange == 0, "only by consistency faults, each of a node without it", "%lu were not",
+          (unsigned long)strange);
     note("moved %lu times in %lu additions", (unsigned long)moves, (unsigned long)added);
     for (unsigned i = 0; i < NODES; i++) {
         node_free(&node[i]);
