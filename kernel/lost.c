@@ -126,9 +126,9 @@ void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken)
     instance_lock(cpu);
     note_all(cpu->instance, pfn);
     uint32_t count = mark_all(cpu, pfn);
-    kprint("the memory at %lx has failed, %u mappings\n", (unsigned long)pa, count);
     broken = broken || (here && still_open(cpu, pfn));
     instance_unlock(cpu);
+    kprint("the memory at %lx has failed, %u mappings\n", (unsigned long)pa, count);
     if (broken && cpu->frame != NULL) {
         cpu->stats->exceptions++;
         trap_forward(cpu, FRAME_EXCEPTION, VECTOR_MACHINE_CHECK, 0, 0);
