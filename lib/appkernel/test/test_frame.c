@@ -217,34 +217,6 @@ static void body_large(void)
     FAKE_CHECK(ak_frame_alloc_large() == frame_of(FRAMES));
 }
 
-// The memory of three frames fails: in use, free on the list, and never used.  None of them is given again.
-static void body_lost(void)
-{
-    uint8_t *state = ak_window(ak_info->frame_states);
-    uint64_t count = ak_frames_free(), taken = 0;
-    pa_t busy = ak_frame_alloc(), idle = ak_frame_alloc(), frame;
-    pa_t fresh = ak_info->range[0].base + ak_info->range[0].length - ABI_PAGE, lost[] = {busy, idle, fresh};
-
-    memset(state, FRAME_MODIFIED, FAKE_PAGES);           // which is not it
-    ak_frame_put(idle);
-    for (unsigned i = 0; i < 3; i++) {
-        state[index_of(lost[i])] |= FRAME_LOST;
-    }
-    ak_frame_put(busy);
-    FAKE_CHECK(ak_frames_free() == count);
-    while ((frame = ak_frame_alloc_run(2)) != 0) {
-        for (unsigned i = 0; i < 3; i++) {
-            FAKE_CHECK(frame != lost[i] && frame + ABI_PAGE != lost[i]);
-        }
-        taken += 2;
-    }
-    while ((frame = ak_frame_alloc()) != 0) {
-        FAKE_CHECK(frame != busy && frame != idle && frame != fresh);
-        taken++;
-    }
-    FAKE_CHECK(taken == count - 3 && ak_frames_free() == 0);
-}
-
 // ---- small objects ----------------------------------------------------------------------------------------
 
 static struct object {
@@ -442,16 +414,6 @@ static bool run_objects(uint64_t seed)
     return run_body(seed, body_objects, 42);
 }
 
-static bool run_lost(uint64_t seed)
-{
-    struct fake_setup s = {.seed = seed, .slots = 3, .entries = CHANNEL_ENTRIES, .cpus = 1, .turns = 1000,
-                           .quiet = quiet, .ranges = 1, .states = true};
-
-    body = body_lost;
-    s.range[0] = (struct memory_range){.base = frame_of(40), .length = (100 + seed % 3) * ABI_PAGE};
-    return fake_run(&s) == 42;
-}
-
 static bool run_full(uint64_t seed)
 {
     return run_body(seed, body_full, 42);
@@ -491,12 +453,6 @@ static void test_objects(void **state)
     assert_int_equal(fake_seeds(SEEDS, run_objects), 0);
 }
 
-static void test_lost(void **state)
-{
-    (void)state;
-    assert_int_equal(fake_seeds(SEEDS, run_lost), 0);
-}
-
 static void test_full(void **state)
 {
     (void)state;
@@ -521,7 +477,7 @@ int main(void)
         cmocka_unit_test(test_random), cmocka_unit_test(test_edges),
         cmocka_unit_test(test_objects), cmocka_unit_test(test_full),
         cmocka_unit_test(test_large), cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_lost), cmocka_unit_test(test_freed_twice_panics),
+        cmocka_unit_test(test_freed_twice_panics),
     };
     return cmocka_run_group_tests_name("appkernel_frame", tests, NULL, NULL);
 }
