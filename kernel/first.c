@@ -212,6 +212,7 @@ static void fill_info(struct first *f, pa_t archive, uint64_t length)
                    f->k->limits.locked_mappings},
     };
     i->devices = (1u << DEVICES) - 1;
+    i->device_signals = 1;
     i->ranges = s->ranges < 8 ? s->ranges : 8;
     memcpy(i->range, s->range, i->ranges * sizeof(i->range[0]));
     i->free = i->range[0].base;

@@ -68,6 +68,10 @@ err_t app_map_signals(struct app *a, unsigned index)
     if (e == ERR_OK && a->policy->console) {
         e = map(a->space, PLACE_SIGNALS, page_of(DEVICE_TERMINAL, 0), MAP_READ, a->thread);
     }
+    if (e == ERR_OK) {
+        struct kernel_info *i = srm_window(a->range[0].base + PAGE_INFO * ABI_PAGE);
+        __atomic_store_n(&i->device_signals, 1, __ATOMIC_RELEASE);
+    }
     return e == ERR_STALE ? ERR_OK : e;              // the thread has gone again: so will these, next time
 }
 

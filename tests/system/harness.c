@@ -353,6 +353,9 @@ void harness_main(const struct kernel_info *i)
     stats = window(i->system + ABI_PAGE);
     next_page = i->free;
     end_page = i->range[0].base + i->range[0].length;
+    while (__atomic_load_n(&i->device_signals, __ATOMIC_ACQUIRE) == 0) {     // what is counted shall rest
+        (void)sys_wait(now() + milliseconds(1));
+    }
     test_main();
     test_end();
 }

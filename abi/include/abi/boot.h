@@ -101,7 +101,7 @@ struct kernel_info {
     uint64_t most;                       // bytes that it may have in all, when it asks for more; 0: what it has
     struct kernel_limits_info { uint32_t max_priority, locked_spaces, locked_threads, locked_mappings; } limits;
     uint32_t devices;                    // a bit for each enum device that is mapped for it, see device.h
-    uint32_t reserved;
+    uint32_t device_signals;             // 1 once the mappings for signals of devices have been there
     char     args[512];                  // its line of the policy file, after the name
     // Memory that it has for a time only: nothing is kept for it when the clock reaches loan_ends, its mappings and
     // what else lies there are unloaded then.  length 0: none.  The first thread is signalled when this changes.
