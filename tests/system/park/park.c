@@ -165,7 +165,7 @@ static void slot_park(struct slot *s)
     wrong += size == 0;
     uint32_t place = place_take(size);
     memcpy(place_of(place), record, size);
-    record_of[s->member] = place;
+    __atomic_store_n(&record_of[s->member], place, __ATOMIC_RELEASE);
 }
 
 // Load n slots, and park them when they have answered.
@@ -220,7 +220,7 @@ static void send(uint32_t member)
     }
 }
 
-// Members at random; one that has a message already is passed over.
+// Members at random; one that has a message already, or has just answered one and is not parked yet, is passed over.
 static _Noreturn void send_all(struct test_thread *t)
 {
     uint64_t r = seed;
@@ -229,7 +229,7 @@ static _Noreturn void send_all(struct test_thread *t)
     for (uint64_t i = 0; i < SAMPLE;) {
         r = mix(r + i + 1);
         uint32_t member = (uint32_t)(r % members);
-        if ((*box_of(member) & MESSAGE) != 0) {
+        if ((*box_of(member) & MESSAGE) != 0 || __atomic_load_n(&record_of[member], __ATOMIC_ACQUIRE) == 0) {
             continue;
         }
         while (i - __atomic_load_n(&woken, __ATOMIC_SEQ_CST) >= WAITING) {
