@@ -3,6 +3,7 @@
 #include <sys.h>
 
 #include "calls.h"
+#include "inode.h"
 #include "task.h"
 #include "vm.h"
 
@@ -45,18 +46,18 @@ static long choose_place(struct vm *vm, va_t hint, uint64_t length, uint32_t fla
             return -ENOMEM;
         }
         *at = hint;
-        if ((flags & LINUX_MAP_FIXED_NOREPLACE) && !vm_is_free(vm, hint, hint + length)) {
+        if ((flags & LINUX_MAP_FIXED_NOREPLACE) && !aspace_is_free(&vm->as, hint, hint + length)) {
             return -EEXIST;
         }
         return 0;
     }
     hint = page_up(hint);
     if (hint >= VM_LOW && range_valid(hint, length) && hint + length <= VM_STACK_TOP - VM_STACK_GAP &&
-        vm_is_free(vm, hint, hint + length)) {
+        aspace_is_free(&vm->as, hint, hint + length)) {
         *at = hint;
         return 0;
     }
-    *at = vm_place(vm, length, ABI_PAGE);
+    *at = vm_place(vm, length);
     return *at != 0 ? 0 : -ENOMEM;
 }
 
@@ -64,27 +65,32 @@ static long choose_place(struct vm *vm, va_t hint, uint64_t length, uint32_t fla
 static long choose_backing(struct task *t, const uint64_t a[6], uint32_t flags, struct region *r)
 {
     if (flags & LINUX_MAP_ANONYMOUS) {
-        if (r->is_shared && (r->shared = shared_create()) == NULL) {
+        if (r->shared && (r->segment = shared_create()) == NULL) {
             return -ENOMEM;
         }
         return 0;
     }
-    if (!aligned(a[5]) || a[5] + (r->end - r->start) < a[5]) {
+    if (!aligned(a[5]) || a[5] > FILEDATA_MAX || r->end - r->start > FILEDATA_MAX - a[5]) {
         return aligned(a[5]) ? -EOVERFLOW : -EINVAL;
     }
     r->page = a[5] >> ABI_PAGE_SHIFT;
-    bool write = r->is_shared && (r->prot & PROT_WRITE);
-    long e = fd_mmap_inode(t, (int)a[4], write, &r->inode);
-    if (e == 0 && r->is_shared && !write) {
+    bool write = r->shared && (r->access & PROT_WRITE);
+    struct inode *i, *again;
+    long e = fd_mmap_inode(t, (int)a[4], write, &i);
+    if (e != 0) {
+        return e;
+    }
+    r->segment = inode_segment(i);
+    inode_put(i);
+    if (r->shared && !write) {
         // mprotect may ask for writing later: only if the descriptor allows it.
-        struct inode *again;
         if (fd_mmap_inode(t, (int)a[4], true, &again) == 0) {
             inode_put(again);
         } else {
-            r->max_prot &= ~(uint32_t)PROT_WRITE;
+            r->most &= ~(uint32_t)PROT_WRITE;
         }
     }
-    return e;
+    return 0;
 }
 
 static void populate(struct vm *vm, va_t start, va_t end, uint32_t prot)
@@ -116,20 +122,24 @@ long ux_sys_mmap(struct task *t, const uint64_t a[6])
     if (e != 0) {
         return e;
     }
-    struct region r = {.start = at, .end = at + length, .prot = (uint32_t)a[2] & PROT_ALL, .max_prot = PROT_ALL,
-                       .is_shared = type != LINUX_MAP_PRIVATE, .grows_down = flags & LINUX_MAP_GROWSDOWN};
+    struct region r = {.start = at, .end = at + length, .access = (uint32_t)a[2] & PROT_ALL, .most = PROT_ALL,
+                       .shared = type != LINUX_MAP_PRIVATE,
+                       .tag = flags & LINUX_MAP_GROWSDOWN ? REGION_GROWS : REGION_PLAIN};
     e = choose_backing(t, a, flags, &r);
     if (e != 0) {
         return e;
     }
     e = vm_unmap(vm, r.start, r.end);
-    e = e != 0 ? e : vm_map(vm, &r);
     if (e != 0) {
-        region_release(&r);
+        segment_put(r.segment);
+        return e;
+    }
+    e = vm_map(vm, &r);
+    if (e != 0) {
         return e;
     }
     if (flags & LINUX_MAP_POPULATE) {
-        populate(vm, at, at + length, r.prot);
+        populate(vm, at, at + length, r.access);
     }
     return (long)at;
 }
@@ -141,34 +151,11 @@ long ux_sys_munmap(struct task *t, const uint64_t a[6])
     return range_valid(a[0], length) ? vm_unmap(t->vm, a[0], a[0] + length) : -EINVAL;
 }
 
-// Rights of pages change: what is loaded is loaded anew by faults.
-static void protect_pages(struct vm *vm, va_t start, va_t end)
-{
-    uint64_t index = start >> ABI_PAGE_SHIFT, *slot;
-    bool mapped = false;
-
-    while ((slot = tree_next(&vm->pages, &index, end >> ABI_PAGE_SHIFT)) != NULL) {
-        mapped |= (*slot & E_MAPPED) != 0;
-        *slot &= ~(uint64_t)(E_READ | E_WRITE | E_EXEC | E_MAPPED);
-        index++;
-    }
-    if (mapped) {
-        vm_unload(vm, start, end);
-    }
-}
-
 // Is the whole range mapped, and does nothing forbid these rights?  If not, *end is moved to where that is.
 static long protect_check(struct vm *vm, va_t start, va_t *end, uint32_t prot)
 {
-    for (va_t at = start; at < *end;) {
-        struct region *r = vm_find(vm, at);
-        if (r == NULL || (prot & ~r->max_prot)) {
-            *end = at;
-            return r == NULL ? -ENOMEM : -EACCES;
-        }
-        at = r->end;
-    }
-    return 0;
+    err_t e = aspace_check(&vm->as, start, end, prot);
+    return e == ERR_OK ? 0 : e == ERR_DENIED ? -EACCES : -ENOMEM;
 }
 
 long ux_sys_mprotect(struct task *t, const uint64_t a[6])
@@ -187,8 +174,8 @@ long ux_sys_mprotect(struct task *t, const uint64_t a[6])
         return -ENOMEM;
     }
     if (prot & PROT_GROWSDOWN) {
-        struct region *r = vm_find(vm, start);
-        if (r == NULL || !r->grows_down) {
+        struct region *r = aspace_find(&vm->as, start);
+        if (r == NULL || !(r->tag & REGION_GROWS)) {
             return -EINVAL;
         }
         start = r->start;
@@ -196,18 +183,9 @@ long ux_sys_mprotect(struct task *t, const uint64_t a[6])
     }
     // As in Linux, what comes before a hole or a refusal is changed.
     long refused = protect_check(vm, start, &end, prot);
-    long e = end > start ? vm_split(vm, start) : 0;
-    e = e != 0 ? e : vm_split(vm, end);
-    if (e != 0) {
-        return e;
+    if (end > start && aspace_protect(&vm->as, start, end, prot) != ERR_OK) {
+        return -ENOMEM;
     }
-    for (struct region *r = vm_find_from(vm, start); r != NULL && r->start < end; r = r->next) {
-        if (r->prot != prot) {
-            r->prot = prot;
-            protect_pages(vm, r->start, r->end);
-        }
-    }
-    vm_join(vm, start, end);
     return refused;
 }
 
@@ -220,9 +198,9 @@ long ux_sys_brk(struct task *t, const uint64_t a[6])
         return (long)vm->brk;
     }
     if (new > old) {
-        struct region r = {.start = old, .end = new, .prot = PROT_READ | PROT_WRITE, .max_prot = PROT_ALL,
-                           .kind = REGION_HEAP};
-        if (!vm_is_free(vm, old, new) || vm_map(vm, &r) != 0) {
+        struct region r = {.start = old, .end = new, .access = PROT_READ | PROT_WRITE, .most = PROT_ALL,
+                           .tag = REGION_HEAP};
+        if (!aspace_is_free(&vm->as, old, new) || vm_map(vm, &r) != 0) {
             return (long)vm->brk;
         }
     } else if (new < old && vm_unmap(vm, new, old) != 0) {
@@ -254,11 +232,11 @@ long ux_sys_madvise(struct task *t, const uint64_t a[6])
         return -ENOMEM;
     }
     long e = protect_check(t->vm, start, &checked, 0);       // with holes: what is there is done, and then said
-    for (struct region *r = vm_find_from(t->vm, start); drop && r != NULL && r->start < end; r = r->next) {
-        if (advice == LINUX_MADV_FREE && (r->is_shared || r->inode != NULL)) {
+    for (struct region *r = aspace_find_from(&t->vm->as, start); drop && r != NULL && r->start < end; r = r->next) {
+        if (advice == LINUX_MADV_FREE && r->segment != NULL) {
             return -EINVAL;
         }
-        vm_drop_pages(t->vm, r->start > start ? r->start : start, r->end < end ? r->end : end);
+        aspace_drop(&t->vm->as, r->start > start ? r->start : start, r->end < end ? r->end : end);
     }
     return e;
 }
@@ -281,47 +259,6 @@ long ux_sys_msync(struct task *t, const uint64_t a[6])
 
 // ---- mremap -----------------------------------------------------------------------------------------------
 
-static long move_region(struct vm *vm, struct region *r, va_t start, uint64_t old_length, uint64_t new_length, va_t to)
-{
-    // First what can fail half-way: the old range is to be whole regions.
-    if (vm_split(vm, start) != 0 || vm_split(vm, start + old_length) != 0) {
-        return -ENOMEM;
-    }
-    r = vm_find(vm, start);
-    struct region moved = *r;
-    uint64_t keep = old_length < new_length ? old_length : new_length;
-
-    moved.page += (start - r->start) >> ABI_PAGE_SHIFT;
-    moved.start = to;
-    moved.end = to + new_length;
-    moved.grows_down = false;
-    if (moved.inode != NULL) {
-        inode_get(moved.inode);
-    }
-    if (moved.shared != NULL) {
-        moved.shared->users++;
-    }
-    long e = vm_map(vm, &moved);
-    if (e != 0) {
-        region_release(&moved);
-        return e;
-    }
-    uint64_t from = start >> ABI_PAGE_SHIFT, index = from, *slot;
-    while ((slot = tree_next(&vm->pages, &index, from + (keep >> ABI_PAGE_SHIFT))) != NULL) {
-        uint64_t entry = *slot, *copy = tree_make(&vm->pages, (to >> ABI_PAGE_SHIFT) + index - from);
-        if (copy == NULL) {
-            (void)vm_unmap(vm, to, to + new_length);
-            return -ENOMEM;
-        }
-        // Counted twice until the old range goes; there it must not count as writable by one of two.
-        ak_frame_get(entry & ~(uint64_t)E_BITS);
-        *copy = entry & ~(uint64_t)(E_MAPPED | E_WRITE);
-        vm->resident++;
-        index++;
-    }
-    return vm_unmap(vm, start, start + old_length);
-}
-
 long ux_sys_mremap(struct task *t, const uint64_t a[6])
 {
     struct vm *vm = t->vm;
@@ -332,7 +269,7 @@ long ux_sys_mremap(struct task *t, const uint64_t a[6])
         ((flags & LINUX_MREMAP_FIXED) && !(flags & LINUX_MREMAP_MAYMOVE))) {
         return -EINVAL;
     }
-    struct region *r = start < VM_END ? vm_find(vm, start) : NULL;
+    struct region *r = start < VM_END ? aspace_find(&vm->as, start) : NULL;
     if (r == NULL || old > r->end - start || new > VM_END) {
         return r == NULL || new <= VM_END ? -EFAULT : -ENOMEM;
     }
@@ -344,14 +281,13 @@ long ux_sys_mremap(struct task *t, const uint64_t a[6])
         if (too_much(new)) {
             return -ENOMEM;
         }
-        if (start + old == r->end && new <= VM_END - start && vm_is_free(vm, start + old, start + new)) {
-            vm_extend(vm, r, start + new);
+        if (start + old == r->end && aspace_extend(&vm->as, r, r->start, start + new) == ERR_OK) {
             return (long)start;
         }
         if (!(flags & LINUX_MREMAP_MAYMOVE)) {
             return -ENOMEM;
         }
-        to = vm_place(vm, new, ABI_PAGE);
+        to = vm_place(vm, new);
         if (to == 0) {
             return -ENOMEM;
         }
@@ -363,24 +299,12 @@ long ux_sys_mremap(struct task *t, const uint64_t a[6])
         if (e != 0) {
             return e;
         }
-        r = vm_find(vm, start);
     }
-    long e = move_region(vm, r, start, old, new, to);
-    return e != 0 ? e : (long)to;
+    return aspace_move(&vm->as, start, old, to, new) == ERR_OK ? (long)to : -ENOMEM;
 }
 
 // Pages of a file that has become shorter: also private copies beyond its end go, as in Linux.
 void ux_file_truncated(struct inode *i, uint64_t size)
 {
-    uint64_t first = (size + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
-
-    for (struct process *p = process_list; p != NULL; p = p->next) {
-        struct vm *vm = p->threads != NULL ? p->threads->vm : NULL;
-        for (struct region *r = vm != NULL ? vm->first : NULL; r != NULL; r = r->next) {
-            uint64_t pages = (r->end - r->start) >> ABI_PAGE_SHIFT, keep = first > r->page ? first - r->page : 0;
-            if (r->inode == i && keep < pages) {
-                vm_drop_pages(vm, r->start + (keep << ABI_PAGE_SHIFT), r->end);
-            }
-        }
-    }
+    segment_hide(&i->data.segment, (size + ABI_PAGE - 1) >> ABI_PAGE_SHIFT, TREE_END);
 }

@@ -85,20 +85,14 @@ static uint32_t protection(uint32_t flags)
 
 static int map_region(struct vm *vm, struct inode *inode, va_t start, va_t end, uint64_t page, uint32_t prot)
 {
-    struct region r = {.start = start, .end = end, .prot = prot, .max_prot = PROT_ALL, .inode = inode, .page = page};
+    struct region r = {.start = start, .end = end, .access = prot, .most = PROT_ALL, .page = page};
 
     int e = vm_unmap(vm, start, end);
     if (e != 0) {
         return e;
     }
-    if (inode != NULL) {
-        inode_get(inode);
-    }
-    e = vm_map(vm, &r);
-    if (e != 0) {
-        region_release(&r);
-    }
-    return e;
+    r.segment = inode != NULL ? inode_segment(inode) : NULL;
+    return vm_map(vm, &r);
 }
 
 static int zero_tail(struct vm *vm, va_t from, va_t to)
@@ -107,7 +101,7 @@ static int zero_tail(struct vm *vm, va_t from, va_t to)
 
     int e = vm_page(vm, from, E_WRITE, &entry);
     if (e == 0) {
-        memset((uint8_t *)ak_window(entry & ~(uint64_t)E_BITS) + (from & (ABI_PAGE - 1)), 0, to - from);
+        memset((uint8_t *)ak_window(entry_frame(entry)) + (from & (ABI_PAGE - 1)), 0, to - from);
     }
     return e;
 }
@@ -152,7 +146,7 @@ static int map_image(struct vm *vm, struct inode *inode, const Elf64_Ehdr *h, co
     *l = (struct loaded){.count = h->e_phnum};
     if (h->e_type == ET_DYN) {
         if (base == 0) {
-            base = vm_place(vm, high - low, ABI_PAGE);
+            base = vm_place(vm, high - low);
         }
         l->bias = base - low;
     }

@@ -162,7 +162,7 @@ static void save_command(struct process *p, const struct exec *x)
         if (vm_page(x->vm, at, E_READ, &entry) != 0) {
             break;
         }
-        memcpy(p->command + done, (const uint8_t *)ak_window(entry & ~(uint64_t)E_BITS) + (at & (ABI_PAGE - 1)), n);
+        memcpy(p->command + done, (const uint8_t *)ak_window(entry_frame(entry)) + (at & (ABI_PAGE - 1)), n);
         done += n;
     }
 }
@@ -238,8 +238,8 @@ static int change(struct task *t, struct exec *x)
 
 static int make_memory(struct exec *x, va_t argv, va_t envp, const struct exec_strings *own)
 {
-    struct region stack = {.start = VM_STACK_TOP - 16 * ABI_PAGE, .end = VM_STACK_TOP, .prot = PROT_READ | PROT_WRITE,
-                           .max_prot = PROT_ALL, .grows_down = true, .kind = REGION_STACK};
+    struct region stack = {.start = VM_STACK_TOP - 16 * ABI_PAGE, .end = VM_STACK_TOP, .access = PROT_READ | PROT_WRITE,
+                           .most = PROT_ALL, .tag = REGION_STACK | REGION_GROWS};
 
     x->vm = vm_create();
     if (x->vm == NULL) {

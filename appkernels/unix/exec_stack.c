@@ -22,7 +22,7 @@ static int exec_write(struct vm *vm, va_t to, const void *from, size_t length)
         if (e != 0) {
             return e == -ENOMEM ? e : -E2BIG;
         }
-        memcpy((uint8_t *)ak_window(entry & ~(uint64_t)E_BITS) + (to & (ABI_PAGE - 1)), in, n);
+        memcpy((uint8_t *)ak_window(entry_frame(entry)) + (to & (ABI_PAGE - 1)), in, n);
         to += n;
         in += n;
         length -= n;
@@ -48,7 +48,7 @@ static const char *piece(struct task *t, va_t va, size_t *n)
     if (vm_page(t->vm, va, E_READ, &entry) != 0) {
         return NULL;
     }
-    return (const char *)ak_window(entry & ~(uint64_t)E_BITS) + (va & (ABI_PAGE - 1));
+    return (const char *)ak_window(entry_frame(entry)) + (va & (ABI_PAGE - 1));
 }
 
 // Push a string of the caller's memory, with its NUL.
@@ -185,7 +185,7 @@ static size_t string_size(struct vm *vm, va_t va)
         if (vm_page(vm, va + size, E_READ, &entry) != 0) {
             return size;
         }
-        const char *p = (const char *)ak_window(entry & ~(uint64_t)E_BITS) + ((va + size) & (ABI_PAGE - 1));
+        const char *p = (const char *)ak_window(entry_frame(entry)) + ((va + size) & (ABI_PAGE - 1));
         size_t here = strnlen(p, n);
         size += here;
         if (here < n) {

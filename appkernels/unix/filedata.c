@@ -1,10 +1,10 @@
 // filedata.c - what a regular file in memory holds.
 //
-// Page k of a file is, in this order: frame k of its radix tree (512 entries a node, at most 4 levels), if that
-// is there; bytes of the boot archive at k * 4096, as far as base_length reaches; zeros.  So a file of the
-// archive takes no memory until it is written, and whole pages of it are mapped into programs as they lie in
-// the archive.  Once somebody maps the file writable and shared (`own`), only frames of the tree are given
-// out, so that all see the same page.
+// A file is a segment of the library's (segment.h) with two operations of its own.  Page k is, in this order: the
+// frame that the segment keeps for it; bytes of the boot archive at k * 4096, as far as base_length reaches; zeros.
+// So a file of the archive takes no memory until it is written, and whole pages of it are mapped into programs as
+// they lie in the archive.  Once somebody maps the file writable and shared (`own`), only frames of the segment are
+// given out, so that all see the same page.
 //
 // Bytes of a frame past the end of the file are zero, except that a shared mapping can write there; they are
 // cleared again before the file grows over them.
@@ -15,115 +15,97 @@
 
 #include "file.h"
 
-enum { NODE_BITS = 9, NODE_ENTRIES = 1 << NODE_BITS, MAX_HEIGHT = 4 };
-
-static pa_t *node_of(pa_t frame)
+static struct inode *inode_of(struct segment *s)
 {
-    return ak_window(frame);
+    return (struct inode *)((char *)s - offsetof(struct inode, data.segment));
 }
 
-static pa_t frame_zeroed(void)
+// A fresh frame gets what the page holds now.
+static err_t file_fill(struct segment *s, uint64_t index, pa_t frame)
 {
-    pa_t frame = resources_frame();
-
-    if (frame != 0) {
-        memset(ak_window(frame), 0, ABI_PAGE);
-    }
-    return frame;
-}
-
-static pa_t tree_get(const struct page_data *d, uint64_t index)
-{
-    if (d->root == 0 || index >> (NODE_BITS * d->height) != 0) {
-        return 0;
-    }
-    pa_t at = d->root;
-    for (unsigned h = d->height; h > 0 && at != 0; h--) {
-        at = node_of(at)[index >> (NODE_BITS * (h - 1)) & (NODE_ENTRIES - 1)];
-    }
-    return at;
-}
-
-// Put a frame where there is none.  Nodes that were made before memory ran out stay: they are empty.
-static int tree_put(struct page_data *d, uint64_t index, pa_t frame)
-{
-    while (index >> (NODE_BITS * d->height) != 0) {
-        if (d->root != 0) {
-            pa_t top = frame_zeroed();
-            if (top == 0) {
-                return -ENOSPC;
-            }
-            node_of(top)[0] = d->root;
-            d->root = top;
-        }
-        d->height++;
-    }
-    pa_t *slot = &d->root;
-    for (unsigned h = d->height; h > 0; h--) {
-        if (*slot == 0 && (*slot = frame_zeroed()) == 0) {
-            return -ENOSPC;
-        }
-        slot = &node_of(*slot)[index >> (NODE_BITS * (h - 1)) & (NODE_ENTRIES - 1)];
-    }
-    *slot = frame;
-    d->pages++;
-    return 0;
-}
-
-// Drop the frames from page `from` of this subtree on.  Recursion: as deep as the tree, 4.
-static void tree_trim(struct page_data *d, pa_t *slot, unsigned height, uint64_t from)
-{
-    if (*slot == 0) {
-        return;
-    }
-    if (height == 0) {
-        if (from == 0) {
-            ak_frame_put(*slot);
-            *slot = 0;
-            d->pages--;
-        }
-        return;
-    }
-    uint64_t span = 1ull << (NODE_BITS * (height - 1));
-    for (uint64_t k = from / span; k < NODE_ENTRIES; k++) {
-        tree_trim(d, &node_of(*slot)[k], height - 1, k == from / span ? from % span : 0);
-    }
-    if (from == 0) {
-        ak_frame_put(*slot);
-        *slot = 0;
-    }
-}
-
-// A frame with what page `index` holds now, not in the tree yet.
-static pa_t page_copy(const struct page_data *d, uint64_t index)
-{
+    const struct page_data *d = &inode_of(s)->data;
     uint64_t at = index * ABI_PAGE, have = 0;
-    pa_t frame = resources_frame();
-
-    if (frame == 0) {
-        return 0;
-    }
     uint8_t *bytes = ak_window(frame);
+
     if (at < d->base_length) {
         have = d->base_length - at < ABI_PAGE ? d->base_length - at : ABI_PAGE;
         memcpy(bytes, d->base + at, have);
     }
     memset(bytes + have, 0, ABI_PAGE - have);
-    return frame;
+    return ERR_OK;
 }
 
-// The frame of a page in the tree, made if need be; 0: no memory.
+// For a region that shows the file.
+static err_t file_page(struct segment *s, uint64_t index, bool write, pa_t *frame)
+{
+    struct inode *i = inode_of(s);
+    struct page_data *d = &i->data;
+
+    if (index >= (i->size + ABI_PAGE - 1) / ABI_PAGE) {
+        return ERR_STALE;
+    }
+    d->own |= write;
+    if (!d->own && (index + 1) * ABI_PAGE <= d->base_length && (pa_t)d->base % ABI_PAGE == 0 &&
+        segment_frame(s, index) == 0) {
+        *frame = ak_window_pa(d->base) + index * ABI_PAGE;
+        ak_frame_get(*frame);
+        return ERR_OK;
+    }
+    return segment_keep(s, index, write, frame);
+}
+
+static void file_unbound(struct segment *s)
+{
+    inode_put(inode_of(s));
+}
+
+static const struct segment_ops file_ops = {
+    .page = file_page, .fill = file_fill, .end = file_unbound, .ahead = true,
+};
+
+static pa_t file_frame(struct manager *m)
+{
+    (void)m;
+    return resources_frame();
+}
+
+// Frames of files do not take the memory of ended tasks: a full file system is said to the program.
+static const struct manager_ops file_manager_ops = {.frame = file_frame};
+static struct manager file_manager = {.ops = &file_manager_ops};
+
+void filedata_init(struct inode *i)
+{
+    segment_init(&i->data.segment, &file_ops, &file_manager, 0);
+}
+
+struct segment *inode_segment(struct inode *i)
+{
+    if (i->data.segment.users == 0) {
+        inode_get(i);
+    }
+    segment_get(&i->data.segment);
+    return &i->data.segment;
+}
+
+struct inode *segment_inode(struct segment *s)
+{
+    return s->ops == &file_ops ? inode_of(s) : NULL;
+}
+
+static pa_t page_find(struct page_data *d, uint64_t index)
+{
+    return segment_frame(&d->segment, index);
+}
+
+// The file's own frame of a page, made if need be; 0: no memory.
 static pa_t page_own(struct page_data *d, uint64_t index)
 {
-    pa_t frame = tree_get(d, index);
+    pa_t frame = 0;
 
-    if (frame == 0) {
-        frame = page_copy(d, index);
-        if (frame != 0 && tree_put(d, index, frame) != 0) {
-            ak_frame_put(frame);
-            frame = 0;
-        }
+    if (segment_keep(&d->segment, index, true, &frame) != ERR_OK) {
+        return 0;
     }
+    ak_frame_put(frame);                 // the file has one user of it
     return frame;
 }
 
@@ -141,7 +123,7 @@ long filedata_read(struct inode *i, struct xfer *x, uint64_t offset, size_t leng
     while (done < length) {
         uint64_t at = offset + done, in_page = at % ABI_PAGE;
         size_t n = ABI_PAGE - in_page < length - done ? ABI_PAGE - in_page : length - done;
-        pa_t frame = tree_get(d, at / ABI_PAGE);
+        pa_t frame = page_find(d, at / ABI_PAGE);
         int e;
         if (frame != 0) {
             // The reader's memory may be this very file, and shrink: keep the frame while copying.
@@ -150,7 +132,7 @@ long filedata_read(struct inode *i, struct xfer *x, uint64_t offset, size_t leng
             ak_frame_put(frame);
         } else if (at < d->base_length) {
             uint64_t left = d->base_length - at;
-            if (d->pages == 0) {             // nothing of the file is in frames: it is one piece
+            if (d->segment.resident == 0) {  // nothing of the file is in frames: it is one piece
                 n = length - done;
             }
             n = n < left ? n : left;
@@ -171,7 +153,7 @@ long filedata_read(struct inode *i, struct xfer *x, uint64_t offset, size_t leng
 static void tail_clear(struct inode *i)
 {
     uint64_t in_page = i->size % ABI_PAGE;
-    pa_t frame = in_page != 0 ? tree_get(&i->data, i->size / ABI_PAGE) : 0;
+    pa_t frame = in_page != 0 ? page_find(&i->data, i->size / ABI_PAGE) : 0;
 
     if (frame != 0) {
         memset((uint8_t *)ak_window(frame) + in_page, 0, ABI_PAGE - in_page);
@@ -184,7 +166,7 @@ static int page_write(struct inode *i, struct xfer *x, uint64_t at, size_t n)
 {
     struct page_data *d = &i->data;
     uint64_t index = at / ABI_PAGE, in_page = at % ABI_PAGE;
-    pa_t frame = tree_get(d, index);
+    pa_t frame = page_find(d, index);
 
     if (frame != 0) {
         ak_frame_get(frame);
@@ -192,18 +174,21 @@ static int page_write(struct inode *i, struct xfer *x, uint64_t at, size_t n)
         ak_frame_put(frame);
         return e;
     }
-    frame = n == ABI_PAGE ? resources_frame() : page_copy(d, index);
+    frame = manager_frame(&file_manager);
     if (frame == 0) {
         return -ENOSPC;
     }
+    if (n < ABI_PAGE) {
+        (void)file_fill(&d->segment, index, frame);
+    }
     int e = xfer_in(x, (uint8_t *)ak_window(frame) + in_page, n);
     if (e == 0) {
-        pa_t other = tree_get(d, index);
+        pa_t other = page_find(d, index);
         if (other == 0) {
-            e = tree_put(d, index, frame);
-            if (e == 0) {
+            if (segment_set(&d->segment, index, frame) == ERR_OK) {
                 return 0;
             }
+            e = -ENOSPC;
         } else {
             memcpy((uint8_t *)ak_window(other) + in_page, (uint8_t *)ak_window(frame) + in_page, n);
         }
@@ -263,22 +248,13 @@ int filedata_truncate(struct inode *i, uint64_t size)
         i->size = size;
         return 0;
     }
-    uint64_t pages = (size + ABI_PAGE - 1) / ABI_PAGE;
-    if (pages >> (NODE_BITS * d->height) == 0) {
-        tree_trim(d, &d->root, d->height, pages);
-        if (d->pages == 0) {                 // nodes may be left
-            tree_trim(d, &d->root, d->height, 0);
-            d->height = 0;
-        }
-    }
+    segment_drop(&d->segment, (size + ABI_PAGE - 1) / ABI_PAGE, TREE_END);
     if (d->base_length > size) {
         d->base_length = size;
     }
     i->size = size;
     tail_clear(i);
-    if (d->mapped) {
-        ux_file_truncated(i, size);
-    }
+    ux_file_truncated(i, size);
     return 0;
 }
 
@@ -309,7 +285,7 @@ int filedata_zero(struct inode *i, uint64_t offset, uint64_t length)
     while (length > 0) {
         uint64_t room = ABI_PAGE - offset % ABI_PAGE;
         uint64_t n = room < length ? room : length;
-        if (tree_get(d, offset / ABI_PAGE) != 0 || offset < d->base_length) {
+        if (page_find(d, offset / ABI_PAGE) != 0 || offset < d->base_length) {
             pa_t frame = page_own(d, offset / ABI_PAGE);
             if (frame == 0) {
                 return -ENOSPC;
@@ -324,30 +300,7 @@ int filedata_zero(struct inode *i, uint64_t offset, uint64_t length)
 
 void filedata_destroy(struct inode *i)
 {
-    tree_trim(&i->data, &i->data.root, i->data.height, 0);
-}
-
-pa_t inode_page(struct inode *i, uint64_t index, bool write)
-{
-    if (!inode_is(i, S_IFREG) || i->fs->transient || index >= (i->size + ABI_PAGE - 1) / ABI_PAGE) {
-        return 0;
-    }
-    struct page_data *d = &i->data;
-    d->mapped = true;
-    if (write) {
-        d->own = true;
-    }
-    pa_t frame = tree_get(d, index);
-    if (frame == 0 && !d->own && (index + 1) * ABI_PAGE <= d->base_length && (pa_t)d->base % ABI_PAGE == 0) {
-        frame = ak_window_pa(d->base) + index * ABI_PAGE;
-    }
-    if (frame == 0) {
-        frame = page_own(d, index);
-    }
-    if (frame != 0) {
-        ak_frame_get(frame);
-    }
-    return frame;
+    segment_destroy(&i->data.segment);
 }
 
 long inode_read(struct inode *i, void *to, uint64_t offset, size_t length)

@@ -43,13 +43,13 @@ static long key_of(struct task *t, va_t address, bool is_private, struct futex_k
     if (address >= VM_END) {
         return -EFAULT;
     }
-    struct region *r = is_private ? NULL : vm_find(t->vm, address);
+    struct region *r = is_private ? NULL : aspace_find(&t->vm->as, address);
     if (!is_private && user_word(t, address, E_READ) == NULL) {
         return -EFAULT;                  // what backs it is asked for, so it must be there
     }
     *k = (struct futex_key){t->vm, address};
-    if (r != NULL && r->is_shared) {
-        k->object = r->inode != NULL ? (const void *)r->inode : r->shared;
+    if (r != NULL && r->shared) {
+        k->object = r->segment;
         k->offset = (r->page << ABI_PAGE_SHIFT) + (address - r->start);
     }
     return 0;

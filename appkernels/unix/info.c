@@ -50,8 +50,8 @@ void ux_task_memory(struct task *t, uint64_t *total_pages, uint64_t *resident_pa
 {
     const struct vm *vm = vm_of(t->process);
 
-    *total_pages = vm != NULL ? vm->total : 0;
-    *resident_pages = vm != NULL ? vm->resident : 0;
+    *total_pages = vm != NULL ? vm->as.total : 0;
+    *resident_pages = vm != NULL ? vm->as.resident : 0;
 }
 
 size_t ux_task_stat(struct task *t, char *buffer, size_t size)
@@ -72,8 +72,8 @@ size_t ux_task_stat(struct task *t, char *buffer, size_t size)
                         p->leader->session != NULL ? p->leader->session->sid : 0,
                         (unsigned long)(p->faults_dead + (p->threads != NULL ? p->threads->faults : 0)),
                         (unsigned long)p->faults_children, clock_ticks(process_cpu(p)), clock_ticks(p->cpu_children),
-                        p->alive, clock_ticks(p->started), (unsigned long)(vm != NULL ? vm->total * ABI_PAGE : 0),
-                        (unsigned long)(vm != NULL ? vm->resident : 0), (unsigned long)p->pending.set,
+                        p->alive, clock_ticks(p->started), (unsigned long)(vm != NULL ? vm->as.total * ABI_PAGE : 0),
+                        (unsigned long)(vm != NULL ? vm->as.resident : 0), (unsigned long)p->pending.set,
                         (unsigned long)p->leader->blocked, (unsigned long)ignored, (unsigned long)caught,
                         p->exit_signal);
     return (size_t)n < size ? (size_t)n : size - 1;
@@ -93,19 +93,20 @@ size_t ux_task_cmdline(struct task *t, char *buffer, size_t size)
 size_t ux_task_map_line(struct task *t, uint64_t *at, char *buffer, size_t size)
 {
     struct vm *vm = (struct vm *)vm_of(t->process);
-    struct region *r = vm != NULL ? vm_find_from(vm, *at) : NULL;
+    struct region *r = vm != NULL ? aspace_find_from(&vm->as, *at) : NULL;
 
     if (r == NULL) {
         return 0;
     }
     *at = r->end;
-    const char *name = r->kind == REGION_HEAP ? "[heap]" : r->kind == REGION_STACK ? "[stack]" :
-                       r->inode != NULL && r->inode == t->exe && t->exe_path != NULL ? t->exe_path : "";
+    struct inode *i = r->segment != NULL ? segment_inode(r->segment) : NULL;
+    const char *name = r->tag & REGION_HEAP ? "[heap]" : r->tag & REGION_STACK ? "[stack]" :
+                       i != NULL && i == t->exe && t->exe_path != NULL ? t->exe_path : "";
     int n = base_format(buffer, size, "%lx-%lx %c%c%c%c %08lx 00:01 %lu %s%s\n", (unsigned long)r->start,
-                        (unsigned long)r->end, r->prot & PROT_READ ? 'r' : '-', r->prot & PROT_WRITE ? 'w' : '-',
-                        r->prot & PROT_EXEC ? 'x' : '-', r->is_shared ? 's' : 'p',
-                        (unsigned long)(r->inode != NULL ? r->page << ABI_PAGE_SHIFT : 0),
-                        (unsigned long)(r->inode != NULL ? inode_number(r->inode) : 0), *name != 0 ? "       " : "",
+                        (unsigned long)r->end, r->access & PROT_READ ? 'r' : '-', r->access & PROT_WRITE ? 'w' : '-',
+                        r->access & PROT_EXEC ? 'x' : '-', r->shared ? 's' : 'p',
+                        (unsigned long)(i != NULL ? r->page << ABI_PAGE_SHIFT : 0),
+                        (unsigned long)(i != NULL ? inode_number(i) : 0), *name != 0 ? "       " : "",
                         name);
     return (size_t)n < size ? (size_t)n : size - 1;
 }

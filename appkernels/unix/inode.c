@@ -196,7 +196,7 @@ uint64_t inode_blocks(struct inode *i)
         return 0;
     }
     uint64_t base = (i->data.base_length + ABI_PAGE - 1) / ABI_PAGE;
-    return (i->data.pages > base ? i->data.pages : base) * (ABI_PAGE / 512);
+    return (i->data.segment.resident > base ? i->data.segment.resident : base) * (ABI_PAGE / 512);
 }
 
 // Times before 1970 have a negative number of seconds and a positive rest.

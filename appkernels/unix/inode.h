@@ -9,6 +9,8 @@
 //
 // Locking: everything here is under the giant.  I immutable after creation, g the giant.
 #pragma once
+#include <segment.h>
+
 #include "linux_file.h"
 #include "ux.h"
 
@@ -64,11 +66,8 @@ struct dir_data {                        // directories of ramfs
     uint64_t next_cookie;                // g
 };
 struct page_data {                       // regular files of ramfs, see filedata.c
-    pa_t           root;                 // g  radix tree of frames
-    unsigned       height;               // g  0: root is page 0 itself
-    bool           mapped;               // g  pages have been given to programs
+    struct segment segment;              // g  its frames; one user of the inode while regions show it
     bool           own;                  // g  never hand out frames of the archive: somebody may write
-    uint64_t       pages;                // g  frames in the tree
     const uint8_t *base;                 // I  the file's bytes in the boot archive
     uint64_t       base_length;          // g  shrinks with truncation
 };
@@ -146,6 +145,7 @@ long filedata_write(struct inode *i, struct xfer *x, uint64_t offset, size_t len
 int  filedata_truncate(struct inode *i, uint64_t size);
 int  filedata_reserve(struct inode *i, uint64_t offset, uint64_t length);  // frames for a range
 int  filedata_zero(struct inode *i, uint64_t offset, uint64_t length);     // within the file's size
+void filedata_init(struct inode *i);     // a new file, empty
 void filedata_destroy(struct inode *i);
 
 // fstree.c

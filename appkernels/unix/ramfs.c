@@ -226,6 +226,8 @@ static struct inode *ram_inode(struct fs *fs, uint32_t mode, uint64_t rdev)
         if (inode_is(i, S_IFDIR)) {
             i->dir.next_cookie = FIRST_COOKIE - 1;
             i->size = ABI_PAGE;              // what programs expect of a directory
+        } else if (inode_is(i, S_IFREG)) {
+            filedata_init(i);
         }
     }
     return i;

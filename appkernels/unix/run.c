@@ -40,18 +40,18 @@ static void space_reload(struct task *t)
         giant_lock(t);
         struct vm *vm = t->vm;
         err_t e = ERR_OK;
-        if (vm->space == t->thread.space) {            // nobody else has done it
-            if (vm->space != 0) {
-                ak_space_finish(vm->space);            // it writes its place, which the next one shares
-                vm->space = 0;
+        if (vm->as.id == t->thread.space) {            // nobody else has done it
+            if (vm->as.id != 0) {
+                ak_space_finish(vm->as.id);            // it writes its place, which the next one shares
+                vm->as.id = 0;
             }
             struct space_desc d = {.rule = TRAP_FORWARD, .cookie = (uint64_t)vm, .place = ak_window_pa(&vm->place)};
-            e = sys_space_load(&d, &vm->space);
+            e = sys_space_load(&d, &vm->as.id);
         }
         if (e != ERR_OK) {
-            vm->space = 0;
+            vm->as.id = 0;
         }
-        t->thread.space = vm->space;
+        t->thread.space = vm->as.id;
         giant_unlock();
         if (e == ERR_OK) {
             return;
@@ -75,7 +75,7 @@ static inline bool try_return(struct task *t)
     if (is_asked(t)) {
         return false;
     }
-    t->thread.space = t->vm->space;
+    t->thread.space = t->vm->as.id;
     if (t->thread.space != 0) {
         (void)ak_resume(&t->thread);
     }
@@ -189,20 +189,14 @@ static void refuse_fault(struct task *t, int e, uint64_t address)
 }
 
 // The page is there: load it and go on.  While others use the same memory, it must not be taken away in between.
-static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t access, bool large)
+static void map_and_return(struct task *t, const struct map_entry *load)
 {
-    uint64_t within = (large ? ABI_LARGE : ABI_PAGE) - 1;
-    pa_t frame = entry & ~(uint64_t)E_BITS & ~within;
-    uint64_t flags = vm_map_flags(entry, access) | (large ? MAP_LARGE : 0);
-
-    va &= ~within;
-
-    if (t->vm->space == 0 || t->attention != 0) {
+    if (t->vm->as.id == 0 || t->attention != 0) {
         giant_unlock();
         return;
     }
     if (t->vm->users > 1) {
-        err_t e = sys_mapping_load(t->vm->space, va, frame, flags);
+        err_t e = sys_mapping_load(t->vm->as.id, load->va, load->pa, load->flags);
         giant_unlock();
         if (e == ERR_AGAIN) {
             ak_pause();
@@ -210,10 +204,10 @@ static void map_and_return(struct task *t, va_t va, uint64_t entry, uint32_t acc
         return;
     }
     giant_unlock();
-    t->thread.space = t->vm->space;
+    t->thread.space = t->vm->as.id;
     ak_returning(&t->thread);
     if (*(volatile uint32_t *)&t->attention == 0) {
-        err_t e = ak_map_and_resume(&t->thread, va, frame, flags);
+        err_t e = ak_map_and_resume(&t->thread, load->va, load->pa, load->flags);
         ak_staying(&t->thread);
         if (e == ERR_AGAIN) {
             ak_pause();
@@ -225,8 +219,7 @@ _Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
 {
     struct task *t = (struct task *)cookie;
     struct frame *f = &s->frame[depth];
-    uint32_t access = f->error & FAULT_WRITE ? E_WRITE : f->error & FAULT_EXEC ? E_EXEC : E_READ;
-    uint64_t entry = 0;
+    struct map_entry load;
 
     while (depth != 0 && com_fault(f)) {
         (void)ak_resume(&t->thread);     // a message page is not mapped at present
@@ -236,18 +229,13 @@ _Noreturn void ux_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
     }
     giant_lock(t);
     t->faults++;
-    int e = f->error & FAULT_LOST ? -EHWPOISON : vm_page(t->vm, f->addr, access, &entry);
+    int e = f->error & FAULT_LOST ? -EHWPOISON : vm_fault(t->vm, f->addr, f->error, &load);
     if (e != 0) {
         refuse_fault(t, e, f->addr);
         giant_unlock();
         ux_return(t);
     }
-    bool large = vm_large_map(t->vm, f->addr, entry);
-    if (!large) {
-        *tree_find(&t->vm->pages, f->addr >> ABI_PAGE_SHIFT) |= E_MAPPED;
-        vm_around(t->vm, f->addr, access);
-    }
-    map_and_return(t, f->addr, entry, access, large);
+    map_and_return(t, &load);
     ux_return(t);
 }
 

@@ -12,7 +12,7 @@ static uint8_t *reach(struct task *t, va_t va, uint32_t access)
     if (vm_page(t->vm, va, access, &entry) != 0) {
         return NULL;
     }
-    return (uint8_t *)ak_window(entry & ~(uint64_t)E_BITS) + (va & (ABI_PAGE - 1));
+    return (uint8_t *)ak_window(entry_frame(entry)) + (va & (ABI_PAGE - 1));
 }
 
 static size_t in_page(va_t va, size_t length)

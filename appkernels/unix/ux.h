@@ -15,6 +15,7 @@ struct file;
 struct task;
 struct vm;
 struct sighand;
+struct segment;
 
 // A list of sleeping tasks.
 struct waitq {
@@ -177,9 +178,9 @@ void inode_put(struct inode *i);
 uint64_t inode_size(struct inode *i);
 uint64_t inode_number(struct inode *i);
 long inode_read(struct inode *i, void *to, uint64_t offset, size_t length);   // kernel memory; for exec headers
-// The frame of page `index` of a regular file, with one more user (ak_frame_get); 0 beyond the end or without
-// memory.  Bytes past the end of the file read as zero.  write: the caller will modify the page (shared mapping).
-pa_t inode_page(struct inode *i, uint64_t index, bool write);
+// The pages of a regular file as a segment, with one more user (segment_put).
+struct segment *inode_segment(struct inode *i);
+struct inode *segment_inode(struct segment *s);                // NULL: it is not a file's
 // For mmap: the inode behind a descriptor, with one more user, checking the open mode; negative error.
 int  fd_mmap_inode(struct task *t, int fd, bool shared_write, struct inode **out);
 

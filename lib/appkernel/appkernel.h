@@ -58,6 +58,11 @@ uint64_t ak_ns_from_ticks(uint64_t ticks);
 pa_t     ak_frame_alloc(void);                   // one frame, count 1, contents undefined; 0: none free
 pa_t     ak_frame_alloc_run(unsigned count);     // adjacent frames, each with count 1
 pa_t     ak_frame_alloc_large(void);             // the 512 of an aligned 2 MiB, each with count 1
+// One of this cluster's memory (memory_range.cluster), or of another one's if that has none.
+enum { AK_CLUSTER_ANY = UINT32_MAX };
+pa_t     ak_frame_alloc_in(uint32_t cluster);
+// All frames of a page group, the unit of rights, each with count 1; given back one by one.  0: no group is free.
+pa_t     ak_group_alloc(uint32_t cluster);
 void     ak_frame_get(pa_t frame);               // one more user; frames outside the grant are ignored
 void     ak_frame_put(pa_t frame);               // one user less; the last one frees it
 unsigned ak_frame_users(pa_t frame);             // for copy-on-write; frames outside the grant: 2

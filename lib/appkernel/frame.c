@@ -23,6 +23,7 @@ struct frame_range {
     uint64_t count;                      // l  0: the range has been removed
     uint64_t used;                       // l  frames with users
     uint64_t fresh;                      // l  frames from here on were never given
+    uint32_t cluster;                    // l  AK_CLUSTER_ANY: not known
     uint32_t free;                       // l  first of the list, NONE
     uint64_t search;                     // l  where the last run was found
     struct frame_record *record;         // I
@@ -45,7 +46,7 @@ static struct frame_range *range_place(void)
     return ranges < MAX_RANGES ? &range[ranges] : NULL;
 }
 
-static bool range_add(struct frame_range *r, pa_t base, pa_t end)
+static bool range_add(struct frame_range *r, pa_t base, pa_t end, uint32_t cluster)
 {
     pa_t start = base;
 
@@ -59,6 +60,7 @@ static bool range_add(struct frame_range *r, pa_t base, pa_t end)
     memset(r->record, 0, (frames - table) * sizeof(struct frame_record));
     r->start = start;
     r->base = base + (table << ABI_PAGE_SHIFT);
+    r->cluster = cluster;
     r->free = NONE;
     r->fresh = r->search = r->used = 0;
     uint64_t first = (r->base >> ABI_PAGE_SHIFT) - ak_info->first_frame;
@@ -76,14 +78,15 @@ void ak_frames_init(void)
 {
     for (uint32_t i = 0; i < ak_info->ranges && i < MAX_RANGES; i++) {
         const struct memory_range *m = &ak_info->range[i];
-        (void)range_add(range_place(), i == 0 && ak_info->free != 0 ? ak_info->free : m->base, m->base + m->length);
+        (void)range_add(range_place(), i == 0 && ak_info->free != 0 ? ak_info->free : m->base, m->base + m->length,
+                        m->cluster);
     }
 }
 
 bool ak_frames_add(pa_t base, uint64_t length)
 {
     ak_spin_lock(&frame_lock);
-    bool added = range_add(range_place(), base, base + length);
+    bool added = range_add(range_place(), base, base + length, AK_CLUSTER_ANY);
     ak_spin_unlock(&frame_lock);
     return added;
 }
@@ -179,19 +182,36 @@ static bool range_take(struct frame_range *r, pa_t *frame)
     return true;
 }
 
-pa_t ak_frame_alloc(void)
+// Is it one of those that are asked first?
+static bool range_near(const struct frame_range *r, uint32_t cluster)
+{
+    return cluster == AK_CLUSTER_ANY || r->cluster == cluster;
+}
+
+static bool take(uint32_t cluster, bool near, pa_t *frame)
+{
+    for (unsigned i = 0; i < ranges; i++) {
+        if (range_near(&range[i], cluster) == near && range_take(&range[i], frame)) {
+            frames_free--;
+            return true;
+        }
+    }
+    return false;
+}
+
+pa_t ak_frame_alloc_in(uint32_t cluster)
 {
     pa_t frame = 0;
 
     ak_spin_lock(&frame_lock);
-    for (unsigned i = 0; i < ranges; i++) {
-        if (range_take(&range[i], &frame)) {
-            frames_free--;
-            break;
-        }
-    }
+    (void)(take(cluster, true, &frame) || take(cluster, false, &frame));
     ak_spin_unlock(&frame_lock);
     return frame;
+}
+
+pa_t ak_frame_alloc(void)
+{
+    return ak_frame_alloc_in(AK_CLUSTER_ANY);
 }
 
 // Take `count` frames from `index` on; the ones that were never used before them go to the list.
@@ -263,38 +283,47 @@ pa_t ak_frame_alloc_run(unsigned count)
     return frame;
 }
 
-enum { LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
-
-// The first aligned 2 MiB of free frames, or r->count.
-static uint64_t large_search(const struct frame_range *r)
+// The first aligned `count` (a power of two) of free frames, or r->count.
+static uint64_t block_search(const struct frame_range *r, uint64_t count)
 {
-    uint64_t index = (-r->base & (ABI_LARGE - 1)) >> ABI_PAGE_SHIFT, free = 0;
+    uint64_t index = (-r->base >> ABI_PAGE_SHIFT) & (count - 1), free = 0;
 
-    while (free < LARGE_FRAMES && index + LARGE_FRAMES <= r->count) {
+    while (free < count && index + count <= r->count) {
         if (r->record[index + free].users == 0 && !is_lost(r, index + free)) {
             free++;
         } else {
-            index += LARGE_FRAMES;
+            index += count;
             free = 0;
         }
     }
-    return free == LARGE_FRAMES ? index : r->count;
+    return free == count ? index : r->count;
 }
 
-pa_t ak_frame_alloc_large(void)
+static pa_t block_alloc(uint32_t cluster, unsigned count)
 {
     pa_t frame = 0;
 
     ak_spin_lock(&frame_lock);
-    for (unsigned i = 0; frame == 0 && i < ranges && frames_free >= LARGE_FRAMES; i++) {
-        uint64_t index = large_search(&range[i]);
-        if (index < range[i].count) {
-            run_take(&range[i], index, LARGE_FRAMES);
-            frame = range[i].base + (index << ABI_PAGE_SHIFT);
+    for (unsigned i = 0; frame == 0 && i < 2 * ranges && frames_free >= count; i++) {
+        struct frame_range *r = &range[i % ranges];
+        uint64_t index = range_near(r, cluster) == (i < ranges) ? block_search(r, count) : r->count;
+        if (index < r->count) {
+            run_take(r, index, count);
+            frame = r->base + (index << ABI_PAGE_SHIFT);
         }
     }
     ak_spin_unlock(&frame_lock);
     return frame;
+}
+
+pa_t ak_frame_alloc_large(void)
+{
+    return block_alloc(AK_CLUSTER_ANY, ABI_LARGE / ABI_PAGE);
+}
+
+pa_t ak_group_alloc(uint32_t cluster)
+{
+    return block_alloc(cluster, ABI_GROUP / ABI_PAGE);
 }
 
 void ak_frame_get(pa_t frame)

@@ -131,6 +131,12 @@ bool com_fault(struct frame *f)          // nobody signals
     return false;
 }
 
+pa_t ak_frame_alloc_in(uint32_t cluster)
+{
+    assert_true(cluster == AK_CLUSTER_ANY);
+    return ak_frame_alloc_run(1);
+}
+
 pa_t resources_frame(void)               // nobody has more
 {
     return ak_frame_alloc();

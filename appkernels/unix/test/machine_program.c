@@ -111,7 +111,7 @@ static int reach(struct task *t, va_t va, uint64_t need, uint8_t **at)
     uint64_t entry, error;
 
     for (unsigned tries = 0; tries < 100; tries++) {
-        *at = machine_translate(t->vm->space, va, need, &error);
+        *at = machine_translate(t->vm->as.id, va, need, &error);
         if (*at != NULL) {
             return 0;
         }
@@ -216,8 +216,8 @@ void machine_begin(void)
     static const struct tty_driver driver = {.put = put_nowhere, .drained = drained, .polled = true};
     const struct region data = {.start = MACHINE_DATA,
                                 .end = MACHINE_DATA + MACHINE_PAGES * ABI_PAGE,
-                                .prot = 3,
-                                .max_prot = PROT_ALL};
+                                .access = 3,
+                                .most = PROT_ALL};
     struct region stack = data;
 
     machine_memory_begin();

@@ -32,6 +32,8 @@ unsigned mock_truncated;
 struct ak_mutex giant;
 static struct system_info system_info = {.cpus = 2, .tsc_hz = 1000000000};
 const struct system_info *ak_system = &system_info;
+static const struct kernel_info kernel_info;
+const struct kernel_info *ak_info = &kernel_info;
 
 static unsigned users[FRAMES];
 static unsigned frames_used;
@@ -92,6 +94,12 @@ pa_t ak_frame_alloc(void)
     return ak_frame_alloc_run(1);
 }
 
+pa_t ak_frame_alloc_in(uint32_t cluster)
+{
+    assert_true(cluster == AK_CLUSTER_ANY);
+    return ak_frame_alloc_run(1);
+}
+
 pa_t resources_frame(void)               // nobody has more
 {
     return ak_frame_alloc();
@@ -121,6 +129,13 @@ void ak_frame_put(pa_t frame)
 unsigned ak_frame_users(pa_t frame)
 {
     return frame_index(frame) < FRAMES ? users[frame_index(frame)] : 2;
+}
+
+// No region shows a file here.
+void ak_space_finish(oid_t space)
+{
+    (void)space;
+    abort();
 }
 
 void *ak_alloc(size_t size)

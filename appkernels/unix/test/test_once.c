@@ -60,16 +60,16 @@ static void remap_no_memory(void **state)
     for (int i = 0; i < 8; i++) {
         assert_int_equal(machine_write(task, (va_t)at + i * ABI_PAGE, &byte, 1), 0);
     }
-    uint64_t total = task->vm->total;
+    uint64_t total = task->vm->as.total;
     for (long k = 0; k < 64; k++) {
         machine_allow = k;
         long to = CALL(task, mremap, at + 2 * ABI_PAGE, 2 * ABI_PAGE, 4 * ABI_PAGE, LINUX_MREMAP_MAYMOVE, 0);
         machine_allow = -1;
         if (to > 0) {
-            assert_int_equal(task->vm->total, total + 2);
+            assert_int_equal(task->vm->as.total, total + 2);
             return;
         }
-        assert_int_equal(task->vm->total, total);
+        assert_int_equal(task->vm->as.total, total);
     }
     fail();
 }

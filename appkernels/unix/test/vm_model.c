@@ -112,23 +112,23 @@ static void check_lists(const struct model *m)
     unsigned regions = 0;
     const struct region *before = NULL;
 
-    for (const struct region *r = vm->first; r != NULL; before = r, r = r->next) {
+    for (const struct region *r = vm->as.first; r != NULL; before = r, r = r->next) {
         assert_ptr_equal(r->prev, before);
         assert_true(r->start < r->end && (before == NULL || before->end <= r->start));
         total += (r->end - r->start) / ABI_PAGE;
         regions++;
     }
-    assert_ptr_equal(vm->last, before);
-    for (; tree_next(&vm->pages, &index, UINT64_MAX) != NULL; index++) {
-        assert_non_null(vm_find(vm, index << ABI_PAGE_SHIFT));
+    assert_ptr_equal(vm->as.last, before);
+    for (; tree_next(&vm->as.pages, &index, TREE_END) != NULL; index++) {
+        assert_non_null(aspace_find(&vm->as, index << ABI_PAGE_SHIFT));
         resident++;
     }
     for (unsigned i = 0; i < WINDOW; i++) {
         mapped += m->page[i].mapped;
     }
-    assert_int_equal(vm->total, total);
-    assert_int_equal(vm->regions, regions);
-    assert_int_equal(vm->resident, resident);
+    assert_int_equal(vm->as.total, total);
+    assert_int_equal(vm->as.regions, regions);
+    assert_int_equal(vm->as.resident, resident);
     assert_int_equal(total, fixed_pages + mapped + (m->brk + ABI_PAGE - 1) / ABI_PAGE);
 }
 
@@ -166,7 +166,7 @@ int vm_setup(void **state)
 
     (void)state;
     machine_begin();
-    fixed_pages = (unsigned)machine_first->vm->total;
+    fixed_pages = (unsigned)machine_first->vm->as.total;
     for (unsigned f = 0; f < FILES; f++) {
         machine_file(names[f], "", 0, 0600);
         va_t path = machine_text(machine_first, 0, names[f]);

@@ -1,4 +1,4 @@
-// test_frame.c - frames and small objects: what is given is whole, one's own, counted, and comes back.
+// test_frame.c - frames: what is given is whole, one's own, counted, and comes back.
 //
 // The test keeps a model of which frames are used how often, and writes all of what it is given: so an
 // overlap, or a list kept in a frame that is given, shows as a wrong byte.
@@ -14,25 +14,20 @@
 
 #include "appkernel_impl.h"
 #include "fake.h"
+#include "frame_run.h"
 
-enum { SEEDS = 20, STEPS = 4000, OBJECTS = 300, BIG = 5 * ABI_PAGE };
+enum { SEEDS = 20, STEPS = 4000 };
 
 static unsigned users[FAKE_PAGES];       // the model: 0 is free
 static bool ours[FAKE_PAGES];            // has ever been given
 static uint64_t used;                    // frames
 static uint64_t total;                   // at the beginning
-static void (*body)(void);
 
 static unsigned index_of(pa_t frame)
 {
     FAKE_CHECK(frame >= FAKE_MEMORY && frame % ABI_PAGE == 0);
     FAKE_CHECK(frame < FAKE_MEMORY + (pa_t)FAKE_PAGES * ABI_PAGE);
     return (unsigned)((frame - FAKE_MEMORY) >> ABI_PAGE_SHIFT);
-}
-
-static pa_t frame_of(unsigned index)
-{
-    return FAKE_MEMORY + (pa_t)index * ABI_PAGE;
 }
 
 static bool in_range(pa_t frame)
@@ -44,16 +39,6 @@ static bool in_range(pa_t frame)
         in |= frame >= base && frame + ABI_PAGE <= ak_info->range[i].base + ak_info->range[i].length;
     }
     return in;
-}
-
-static uint8_t mark(unsigned index)
-{
-    return (uint8_t)(index * 7 + index / 256 + 1);
-}
-
-static void check_filled(const uint8_t *p, size_t size, uint8_t byte)
-{
-    FAKE_CHECK(size == 0 || (p[0] == byte && memcmp(p, p + 1, size - 1) == 0));
 }
 
 static void given(pa_t frame)
@@ -217,104 +202,6 @@ static void body_large(void)
     FAKE_CHECK(ak_frame_alloc_large() == frame_of(FRAMES));
 }
 
-// ---- small objects ----------------------------------------------------------------------------------------
-
-static struct object {
-    uint8_t *at;
-    size_t size;
-} objects[OBJECTS];
-
-static size_t any_size(void)
-{
-    static const size_t edges[] = {0, 1, 15, 16, 17, 32, 33, 64, 65, 128,
-                                   512, 513, 1023, 1024, 1025, 4096, 4097};
-    uint32_t what = fake_draw(12);
-
-    return what == 0 ? edges[fake_draw(sizeof(edges) / sizeof(edges[0]))]
-           : what == 1 ? fake_draw(BIG)
-                       : fake_draw(1u << (4 + fake_draw(8)));
-}
-
-static size_t alignment(size_t size)
-{
-    size_t a = 16;
-
-    while (a < size && a < 64) {
-        a *= 2;
-    }
-    return a;
-}
-
-static void object_take(struct object *o)
-{
-    o->size = any_size();
-    o->at = ak_alloc(o->size);
-    if (o->at == NULL) {
-        FAKE_CHECK(ak_frames_free() < BIG / ABI_PAGE + 40);
-        return;
-    }
-    FAKE_CHECK((uintptr_t)o->at % alignment(o->size) == 0);
-    check_filled(o->at, o->size, 0);
-    memset(o->at, mark((unsigned)(o - objects)), o->size);
-}
-
-static void object_give(struct object *o)
-{
-    if (o->at != NULL) {
-        check_filled(o->at, o->size, mark((unsigned)(o - objects)));
-        memset(o->at, 0xee, o->size);
-        ak_free(o->at, o->size);
-        o->at = NULL;
-    }
-}
-
-static void body_objects(void)
-{
-    enum { SIZES = 7 };
-
-    total = ak_frames_free();
-    FAKE_CHECK(ak_alloc((size_t)1 << 32) == NULL);
-    FAKE_CHECK(ak_alloc((total + 1) * ABI_PAGE) == NULL);
-    ak_free(NULL, 64);
-    for (unsigned i = 0; i < 4 * STEPS; i++) {
-        struct object *o = &objects[fake_draw(OBJECTS)];
-        object_give(o);
-        if (fake_draw(4) != 0) {
-            object_take(o);
-        }
-    }
-    for (unsigned i = 0; i < OBJECTS; i++) {
-        object_give(&objects[i]);
-    }
-    // One frame of each size may be kept.
-    FAKE_CHECK(ak_frames_free() <= total && ak_frames_free() + SIZES >= total);
-}
-
-// All of the memory as objects of one size, and back.
-static void body_full(void)
-{
-    size_t size = (size_t)16 << fake_draw(7);
-    uint8_t **first = NULL, **p;
-    uint64_t n = 0;
-
-    total = ak_frames_free();
-    while ((p = ak_alloc(size)) != NULL) {
-        memset(p, 0x55, size);
-        *p = (uint8_t *)first;
-        first = p;
-        n++;
-    }
-    FAKE_CHECK(ak_frames_free() == 0);
-    FAKE_CHECK(n == total * ((ABI_PAGE - (size > 64 ? size : 64)) / size));
-    while (first != NULL) {
-        p = (uint8_t **)*first;
-        check_filled((uint8_t *)(first + 1), size - sizeof(p), 0x55);
-        ak_free(first, size);
-        first = p;
-    }
-    FAKE_CHECK(ak_frames_free() == total - 1);
-}
-
 // Ranges come and go while the others are used: what is removed is never given again, and what is added is.
 static void body_grow(void)
 {
@@ -350,6 +237,80 @@ static void body_grow(void)
     FAKE_CHECK(!ak_frames_add(piece, 2 * ABI_PAGE));             // too small for what describes it
 }
 
+// ---- clusters and page groups -----------------------------------------------------------------------------
+
+enum { GROUP = ABI_GROUP / ABI_PAGE };
+
+static uint32_t cluster_of(pa_t frame)
+{
+    unsigned i = 0;
+
+    while (frame - ak_info->range[i].base >= ak_info->range[i].length) {
+        i++;
+    }
+    return ak_info->range[i].cluster;
+}
+
+// Is a whole group of this cluster free?  It can be when all of its frames have been given once.
+static bool group_is_free(uint32_t cluster)
+{
+    for (unsigned at = 0; at + GROUP <= FAKE_PAGES; at += GROUP) {
+        unsigned n = 0;
+        while (n < GROUP && ours[at + n] && users[at + n] == 0) {
+            n++;
+        }
+        if (n == GROUP && cluster_of(frame_of(at)) == cluster) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_group(uint32_t cluster)
+{
+    bool near = group_is_free(cluster);
+    pa_t frame = ak_group_alloc(cluster);
+
+    FAKE_CHECK(frame != 0 || !(group_is_free(0) || group_is_free(1)));
+    FAKE_CHECK(frame % ABI_GROUP == 0 && (!near || cluster_of(frame) == cluster));
+    for (unsigned i = 0; frame != 0 && i < GROUP; i++) {
+        given(frame + (pa_t)i * ABI_PAGE);
+    }
+    FAKE_CHECK(ak_frames_free() + used == total);
+    return frame != 0;
+}
+
+static void body_clusters(void)
+{
+    uint64_t in[2] = {0, 0};
+    unsigned groups = 0;
+
+    total = ak_frames_free();
+    while (used < total) {               // all of the first cluster, then what others have
+        pa_t frame = ak_frame_alloc_in(1);
+        given(frame);
+        in[cluster_of(frame)]++;
+        FAKE_CHECK(in[0] == 0 || cluster_of(frame) == 0);
+    }
+    FAKE_CHECK(ak_frame_alloc_in(0) == 0 && ak_frame_alloc_in(AK_CLUSTER_ANY) == 0 && ak_group_alloc(0) == 0);
+    FAKE_CHECK(in[0] > 0 && in[1] > 0);
+    put_all();
+    while (take_group(fake_draw(2))) {
+        groups++;
+    }
+    FAKE_CHECK(groups == 3);
+    put(3 * GROUP + fake_draw(GROUP));
+    FAKE_CHECK(!take_group(1));          // one frame of a group is not a group
+    put_all();
+    for (unsigned i = 0; i < 2000; i++) {
+        step();
+        if (fake_draw(20) == 0) {
+            (void)take_group(fake_draw(2));
+        }
+    }
+    put_all();
+}
+
 static void body_twice(void)
 {
     pa_t frame = ak_frame_alloc_run(3);
@@ -361,72 +322,45 @@ static void body_twice(void)
 
 // ---- runs -------------------------------------------------------------------------------------------------
 
-int ak_main(const struct kernel_info *kernel)
-{
-    (void)kernel;
-    body();
-    return 42;
-}
-
-static bool quiet(uint64_t next)
-{
-    return next != 0;
-}
-
-// Some ranges with gaps between them, the first one partly used by the starter.
-static bool run_body(uint64_t seed, void (*fn)(void), int expected)
-{
-    struct fake_setup s = {.seed = seed, .slots = 3, .entries = CHANNEL_ENTRIES, .cpus = 1, .turns = 1000,
-                           .quiet = quiet, .ranges = 1 + (unsigned)seed % 8};
-    unsigned at = 32;
-
-    body = fn;
-    for (unsigned i = 0; i < s.ranges; i++) {
-        unsigned pages = (unsigned[]){16, 3, 200, 33, 64, 1, 150, 8}[(seed + i) % 8] + (i == 0 ? 64 : 0);
-        s.range[i] = (struct memory_range){.base = frame_of(at), .length = (uint64_t)pages * ABI_PAGE};
-        at += pages + (unsigned)seed % 3 + (i == 0);
-    }
-    return fake_run(&s) == expected;
-}
-
 static bool run_large(uint64_t seed)
 {
     struct fake_setup s = {.seed = seed, .slots = 3, .entries = CHANNEL_ENTRIES, .cpus = 1, .turns = 1000,
-                           .quiet = quiet, .ranges = 1};
+                           .ranges = 1};
 
-    body = body_large;
     s.range[0] = (struct memory_range){.base = frame_of(32), .length = (FAKE_PAGES - 32) * (uint64_t)ABI_PAGE};
-    return fake_run(&s) == 42;
+    return frame_run(&s, body_large) == 42;
+}
+
+// Two clusters: one with a group and a part of another, one with two groups.
+static bool run_clusters(uint64_t seed)
+{
+    struct fake_setup s = {.seed = seed, .slots = 3, .entries = CHANNEL_ENTRIES, .cpus = 1, .turns = 1000,
+                           .ranges = 2};
+
+    s.range[0] = (struct memory_range){.base = frame_of(32), .length = (GROUP + 140) * ABI_PAGE};
+    s.range[1] = (struct memory_range){.base = frame_of(370), .length = 270 * ABI_PAGE,
+                                       .cluster = 1};
+    return frame_run(&s, body_clusters) == 42;
 }
 
 static bool run_random(uint64_t seed)
 {
-    return run_body(seed, body_random, 42);
+    return frame_run_body(seed, body_random, 42);
 }
 
 static bool run_edges(uint64_t seed)
 {
-    return run_body(seed, body_edges, 42);
-}
-
-static bool run_objects(uint64_t seed)
-{
-    return run_body(seed, body_objects, 42);
-}
-
-static bool run_full(uint64_t seed)
-{
-    return run_body(seed, body_full, 42);
+    return frame_run_body(seed, body_edges, 42);
 }
 
 static bool run_grow(uint64_t seed)
 {
-    return run_body(seed, body_grow, 42);
+    return frame_run_body(seed, body_grow, 42);
 }
 
 static bool run_twice(uint64_t seed)
 {
-    return run_body(seed, body_twice, 125) && strstr(fake_log, "freed twice") != NULL;
+    return frame_run_body(seed, body_twice, 125) && strstr(fake_log, "freed twice") != NULL;
 }
 
 static void test_random(void **state)
@@ -447,16 +381,10 @@ static void test_edges(void **state)
     assert_int_equal(fake_seeds(SEEDS, run_edges), 0);
 }
 
-static void test_objects(void **state)
+static void test_clusters(void **state)
 {
     (void)state;
-    assert_int_equal(fake_seeds(SEEDS, run_objects), 0);
-}
-
-static void test_full(void **state)
-{
-    (void)state;
-    assert_int_equal(fake_seeds(SEEDS, run_full), 0);
+    assert_int_equal(fake_seeds(SEEDS, run_clusters), 0);
 }
 
 static void test_grow(void **state)
@@ -475,9 +403,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random), cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_objects), cmocka_unit_test(test_full),
         cmocka_unit_test(test_large), cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_freed_twice_panics),
+        cmocka_unit_test(test_freed_twice_panics), cmocka_unit_test(test_clusters),
     };
     return cmocka_run_group_tests_name("appkernel_frame", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // test_tree.c - the tree of page entries against a plain sorted model, by seed.
-#include "machine.h"
+#include "world.h"
 
 enum { ENTRIES = 512, STEPS = 60000 };
 #define LAST ((1ull << 36) - 1)
@@ -41,17 +41,17 @@ static void model_set(uint64_t index, uint64_t value)
 // Near the ends of nodes of every level, near each other, and anywhere.
 static uint64_t some_index(void)
 {
-    uint64_t at = ((uint64_t)machine_random(1u << 31) << 31 | machine_random(1u << 31)) & LAST;
-    unsigned shift = TREE_SHIFT * machine_random(TREE_LEVELS);
+    uint64_t at = ((uint64_t)world_random(1u << 31) << 31 | world_random(1u << 31)) & LAST;
+    unsigned shift = TREE_SHIFT * world_random(TREE_LEVELS);
 
-    switch (machine_random(4)) {
+    switch (world_random(4)) {
     case 0:
-        return machine_random(300);
+        return world_random(300);
     case 1:
-        at = ((at >> shift << shift) + machine_random(4) - 2) & LAST;
+        at = ((at >> shift << shift) + world_random(4) - 2) & LAST;
         return at;
     case 2:
-        return count > 0 ? (model[machine_random(count)].index + machine_random(130) - 65) & LAST : LAST;
+        return count > 0 ? (model[world_random(count)].index + world_random(130) - 65) & LAST : LAST;
     default:
         return at;
     }
@@ -73,7 +73,7 @@ static void walk(uint64_t from, uint64_t end)
     assert_true(i == count || model[i].index >= end);
 }
 
-// As vm_drop_pages does it.
+// As aspace_drop does it.
 static void remove_range(uint64_t from, uint64_t end)
 {
     uint64_t index = from, *slot;
@@ -88,18 +88,18 @@ static void remove_range(uint64_t from, uint64_t end)
 
 static uint64_t some_end(uint64_t from)
 {
-    uint64_t end = from + (1ull << machine_random(37));
-    return machine_random(8) == 0 ? UINT64_MAX : machine_random(2) == 0 ? end : from + machine_random(200);
+    uint64_t end = from + (1ull << world_random(37));
+    return world_random(8) == 0 ? UINT64_MAX : world_random(2) == 0 ? end : from + world_random(200);
 }
 
 static void step(void)
 {
     uint64_t at = some_index(), *slot;
 
-    switch (machine_random(6)) {
+    switch (world_random(6)) {
     case 0: case 1:
         if (count < ENTRIES) {
-            uint64_t value = 1 + machine_random(1u << 30);
+            uint64_t value = 1 + world_random(1u << 30);
             slot = tree_make(&tree, at);
             assert_non_null(slot);
             *slot = value;
@@ -118,7 +118,7 @@ static void step(void)
         walk(at, some_end(at));
         break;
     default:
-        if (machine_random(count > ENTRIES / 2 ? 1 : 4) == 0) {
+        if (world_random(count > ENTRIES / 2 ? 1 : 4) == 0) {
             remove_range(at, some_end(at));
         }
         break;
@@ -127,7 +127,7 @@ static void step(void)
 
 static void random_steps(void **state)
 {
-    size_t objects = machine_objects();
+    size_t objects = world_objects();
 
     (void)state;
     for (unsigned i = 0; i < STEPS; i++) {
@@ -138,14 +138,14 @@ static void random_steps(void **state)
     }
     walk(0, UINT64_MAX);
     remove_range(0, 1ull << 36);
-    assert_null(tree.root);
-    assert_int_equal(machine_objects(), objects);
+    assert_true(tree.root == 0 && tree.height == 0);
+    assert_int_equal(world_objects(), objects);
 }
 
 // Everything that is pruned away bit by bit leaves no node behind, whatever the order.
 static void prunes_all(void **state)
 {
-    size_t objects = machine_objects();
+    size_t objects = world_objects();
 
     (void)state;
     for (unsigned i = 0; i < 100; i++) {
@@ -154,39 +154,52 @@ static void prunes_all(void **state)
         model_set(at, 1);
     }
     while (count > 0) {
-        uint64_t at = model[machine_random(count)].index;
+        uint64_t at = model[world_random(count)].index;
         remove_range(at, at + 1);
         walk(0, UINT64_MAX);
     }
-    assert_null(tree.root);
-    assert_int_equal(machine_objects(), objects);
+    assert_true(tree.root == 0 && tree.height == 0);
+    assert_int_equal(world_objects(), objects);
 }
 
 // Without memory a place is not made, what was there stays, and nothing is lost.
 static void no_memory(void **state)
 {
-    size_t objects = machine_objects();
+    size_t objects = world_objects();
     uint64_t *slot;
 
     (void)state;
     for (long n = 0; n < TREE_LEVELS; n++) {
-        machine_allow = n;
+        world_allow = n;
         assert_null(tree_make(&tree, LAST));
-        machine_allow = -1;
+        world_allow = -1;
         slot = tree_find(&tree, LAST);
         assert_true(slot == NULL || *slot == 0);
-        tree_prune(&tree, 0, 1ull << 36);
-        assert_int_equal(machine_objects(), objects);
+        assert_int_equal(world_objects(), objects);
     }
-    machine_allow = TREE_LEVELS;
+    world_allow = TREE_LEVELS;
     slot = tree_make(&tree, LAST);
     assert_non_null(slot);
     *slot = 7;
     assert_null(tree_make(&tree, 0));
-    machine_allow = -1;
+    world_allow = -1;
     assert_int_equal(*tree_find(&tree, LAST), 7);
     tree_destroy(&tree);
-    assert_int_equal(machine_objects(), objects);
+    assert_int_equal(world_objects(), objects);
+    // More levels than there is memory for: the one page stays where it was.
+    *tree_make(&tree, 0) = 5;
+    for (long n = 0; n < 2 * TREE_LEVELS - 1; n++) {
+        world_allow = n;
+        assert_null(tree_make(&tree, LAST));
+        world_allow = -1;
+        assert_int_equal(*tree_find(&tree, 0), 5);
+        assert_int_equal(world_objects(), objects);
+    }
+    assert_null(tree_make(&tree, LAST + 1));
+    *tree_make(&tree, LAST) = 6;
+    assert_true(*tree_find(&tree, 0) == 5 && *tree_find(&tree, LAST) == 6);
+    tree_destroy(&tree);
+    assert_int_equal(world_objects(), objects);
 }
 
 int main(void)
@@ -195,6 +208,6 @@ int main(void)
         cmocka_unit_test(random_steps), cmocka_unit_test(prunes_all), cmocka_unit_test(no_memory),
     };
 
-    machine_seed("tree");
+    world_seed("tree");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
