@@ -33,22 +33,24 @@ static int error_of(err_t e)
     }
 }
 
+// The stack may grow; else it is an error.
+static int page_again(struct vm *vm, va_t va, uint32_t access, uint64_t *entry, err_t e)
+{
+    return error_of(e == ERR_INVAL && grow_stack(vm, va) ? aspace_page(&vm->as, va, access, entry) : e);
+}
+
 int vm_page(struct vm *vm, va_t va, uint32_t access, uint64_t *entry)
 {
     err_t e = aspace_page(&vm->as, va, access, entry);
-
-    if (e == ERR_INVAL && grow_stack(vm, va)) {
-        e = aspace_page(&vm->as, va, access, entry);
-    }
-    return error_of(e);
+    return e == ERR_OK ? 0 : page_again(vm, va, access, entry, e);
 }
 
 int vm_fault(struct vm *vm, va_t va, uint64_t error, struct map_entry *load)
 {
     err_t e = aspace_fault(&vm->as, va, error, load);
 
-    if (e == ERR_INVAL && grow_stack(vm, va)) {
-        e = aspace_fault(&vm->as, va, error, load);
+    if (e == ERR_OK) {
+        return 0;
     }
-    return error_of(e);
+    return error_of(e == ERR_INVAL && grow_stack(vm, va) ? aspace_fault(&vm->as, va, error, load) : e);
 }

@@ -188,7 +188,7 @@ static bool range_near(const struct frame_range *r, uint32_t cluster)
     return cluster == AK_CLUSTER_ANY || r->cluster == cluster;
 }
 
-static bool take(uint32_t cluster, bool near, pa_t *frame)
+static inline bool take(uint32_t cluster, bool near, pa_t *frame)
 {
     for (unsigned i = 0; i < ranges; i++) {
         if (range_near(&range[i], cluster) == near && range_take(&range[i], frame)) {
@@ -204,7 +204,9 @@ pa_t ak_frame_alloc_in(uint32_t cluster)
     pa_t frame = 0;
 
     ak_spin_lock(&frame_lock);
-    (void)(take(cluster, true, &frame) || take(cluster, false, &frame));
+    if (!take(cluster, true, &frame) && cluster != AK_CLUSTER_ANY) {
+        (void)take(cluster, false, &frame);
+    }
     ak_spin_unlock(&frame_lock);
     return frame;
 }

@@ -119,15 +119,10 @@ static err_t fill(struct aspace *a, const struct region *r, va_t va, uint32_t ac
     return e;
 }
 
-err_t aspace_page(struct aspace *a, va_t va, uint32_t access, uint64_t *entry)
+err_t aspace_make(struct aspace *a, va_t va, uint32_t access, uint64_t *slot, uint64_t *entry)
 {
-    uint64_t *slot = va < ABI_USER_END ? tree_find(&a->pages, page_of(va)) : NULL;
-
-    if (slot != NULL && (*slot & access)) {
-        *entry = *slot;
-        return ERR_OK;
-    }
     const struct region *r = va < ABI_USER_END ? aspace_find(a, va) : NULL;
+
     if (r == NULL) {
         return ERR_INVAL;
     }

@@ -215,9 +215,20 @@ void  aspace_destroy(struct aspace *a);
 
 // ---- faults -----------------------------------------------------------------------------------------------
 
+// What aspace_page does when the entry is not enough.
+err_t aspace_make(struct aspace *a, va_t va, uint32_t access, uint64_t *slot, uint64_t *entry);
 // The entry of the page for an access (E_READ, E_WRITE or E_EXEC), made or copied as needed.
 // ERR_INVAL: no region; ERR_DENIED: not allowed; ERR_LIMIT: no memory; or what the segment said.
-err_t aspace_page(struct aspace *a, va_t va, uint32_t access, uint64_t *entry);
+static inline err_t aspace_page(struct aspace *a, va_t va, uint32_t access, uint64_t *entry)
+{
+    uint64_t *slot = va < ABI_USER_END ? tree_find(&a->pages, va >> ABI_PAGE_SHIFT) : NULL;
+
+    if (slot != NULL && (*slot & access)) {
+        *entry = *slot;
+        return ERR_OK;
+    }
+    return aspace_make(a, va, access, slot, entry);
+}
 // What a fault at va with this error code (FAULT_...) has to load: give it to ak_map_and_resume when no lock is held
 // any more, or to sys_mapping_load while others use the same aspace, so that it is not taken away in between.
 // Neighbours that are there already are loaded here.  Errors as of aspace_page.

@@ -38,11 +38,16 @@ static bool remembered(const struct tree *t, uint64_t index)
     return t->leaf != NULL && t->leaf_index == index >> TREE_SHIFT;
 }
 
-static uint64_t *remember(struct tree *t, struct tree_node *leaf, uint64_t index)
+static struct tree_node *remember_leaf(struct tree *t, struct tree_node *leaf, uint64_t index)
 {
     t->leaf = leaf;
     t->leaf_index = index >> TREE_SHIFT;
-    return &leaf->slot[slot_at(index, 0)];
+    return leaf;
+}
+
+static uint64_t *remember(struct tree *t, struct tree_node *leaf, uint64_t index)
+{
+    return &remember_leaf(t, leaf, index)->slot[slot_at(index, 0)];
 }
 
 uint64_t *tree_find(struct tree *t, uint64_t index)
@@ -77,7 +82,8 @@ static bool grow(struct tree *t, uint64_t index)
     return true;
 }
 
-// Descend towards *index as far as there are nodes; gives the leaf, or moves *index behind the gap.
+// Descend to the first leaf that has *index or more; empty slots are passed by where they are.  NULL: there is none in
+// the lowest node that was reached, and *index is the first number behind that.
 static struct tree_node *descend(struct tree *t, uint64_t *index)
 {
     struct tree_node *n = root_of(t);
@@ -86,16 +92,20 @@ static struct tree_node *descend(struct tree *t, uint64_t *index)
         return t->leaf;
     }
     for (unsigned level = t->height - 1; level > 0; level--) {
-        struct tree_node *below = child(n, slot_at(*index, level));
-        if (below == NULL) {
-            uint64_t span = 1ull << (TREE_SHIFT * level);
-            *index = (*index + span) & ~(span - 1);
+        unsigned first = slot_at(*index, level), slot = first;
+        while (slot < TREE_SLOTS && n->slot[slot] == 0) {
+            slot++;
+        }
+        if (slot != first) {
+            unsigned shift = TREE_SHIFT * level;
+            *index = ((*index >> shift) + slot - first) << shift;
+        }
+        if (slot == TREE_SLOTS) {
             return NULL;
         }
-        n = below;
+        n = child(n, slot);
     }
-    (void)remember(t, n, *index);
-    return n;
+    return remember_leaf(t, n, *index);
 }
 
 uint64_t *tree_next(struct tree *t, uint64_t *index, uint64_t end)
@@ -130,15 +140,15 @@ static bool node_empty(const struct tree_node *n)
 // Free the empty nodes below n in [from, end); the depth is bounded by the number of levels.
 static void prune(struct tree_node *n, unsigned level, uint64_t base, uint64_t from, uint64_t end)
 {
-    uint64_t span = 1ull << (TREE_SHIFT * level);
+    unsigned shift = TREE_SHIFT * level;
+    uint64_t i = from > base ? (from - base) >> shift : 0;
 
-    for (unsigned i = 0; level > 0 && i < TREE_SLOTS; i++) {
-        uint64_t at = base + i * span;
-        struct tree_node *below = child(n, i);
-        if (below == NULL || at + span <= from || at >= end) {
+    for (; level > 0 && i < TREE_SLOTS && base + (i << shift) < end; i++) {
+        struct tree_node *below = child(n, (unsigned)i);
+        if (below == NULL) {
             continue;
         }
-        prune(below, level - 1, at, from, end);
+        prune(below, level - 1, base + (i << shift), from, end);
         if (node_empty(below)) {
             ak_free(below, sizeof(*below));
             n->slot[i] = 0;
