@@ -198,6 +198,43 @@ static void copies(void **state)
     finish(1);
 }
 
+// The last frame is the one that is to be copied: it does not become its own copy.
+static void copy_of_the_last(void **state)
+{
+    uint8_t *byte;
+
+    (void)state;
+    begin(1);
+    struct region r = {.start = COPIES, .end = COPIES + ABI_PAGE, .access = 3, .most = 3,
+                       .segment = &stored[0].segment};
+    segment_get(r.segment);
+    assert_int_equal(aspace_bind(&spaces[0], &r), ERR_OK);
+    stored[0].store[0] = 77;
+    world_most = 1;
+    assert_int_equal(world_reach(&spaces[0], COPIES, 0, &byte), ERR_OK);
+    assert_int_equal(world_reach(&spaces[0], COPIES, FAULT_WRITE, &byte), ERR_LIMIT);
+    assert_int_equal(world_reach(&spaces[0], COPIES, 0, &byte), ERR_OK);
+    assert_int_equal(*(uint64_t *)byte, 77);
+    world_most = 2000;
+    finish(1);
+}
+
+// Where all pages went, nothing is left of the tree once the region is gone.
+static void empty_nodes(void **state)
+{
+    (void)state;
+    begin(1);
+    for (unsigned i = 0; i < PAGES; i++) {
+        (void)touch(0, i, false);
+    }
+    while (manager_replace(&manager)) {
+    }
+    assert_true(manager.resident == 0 && spaces[0].resident == 0);
+    assert_int_equal(aspace_unbind(&spaces[0], AT(0), AT(PAGES)), ERR_OK);
+    assert_true(spaces[0].pages.root == 0);
+    finish(1);
+}
+
 // A frame that somebody holds besides is not taken, and the program's own way to get memory comes before the clock.
 static unsigned asked;
 static bool no_memory(struct manager *m)
@@ -237,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_steps), cmocka_unit_test(second_chance),       cmocka_unit_test(store_full),
         cmocka_unit_test(copies),       cmocka_unit_test(held_and_own_policy),
+        cmocka_unit_test(copy_of_the_last), cmocka_unit_test(empty_nodes),
     };
 
     world_seed("manager");
