@@ -12,9 +12,7 @@ struct worker {
 
 // ---- memory.c: the program's space ------------------------------------------------------------------------
 
-enum { MEMORY_PAGES = (PROGRAM_END - PROGRAM_TEXT) / ABI_PAGE };
-
-// Take a run of frames for the text and for struct sim; NULL: there is no memory.
+// Make the segments and show them in the program's address space; NULL: there is no memory.
 struct sim *memory_init(void);
 uint64_t memory_faults(void);            // handled so far
 uint64_t memory_pages(void);             // given so far
