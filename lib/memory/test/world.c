@@ -14,7 +14,7 @@
 #endif
 
 // The window begins where the sanitizer keeps its shadow: so the memory begins at 1 TiB.
-enum { FRAMES = 2048, SPACES = 16, MAPPINGS = 96 };
+enum { FRAMES = ABI_PAGE, SPACES = 16, MAPPINGS = 96, LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
 #define MEMORY (1ull << 40)
 #define STALE (1ull << 63)
 
@@ -28,12 +28,13 @@ long world_allow = -1;
 unsigned world_chaos;
 uint32_t world_cluster;
 unsigned world_most = FRAMES - 1;
+unsigned world_larges;
 static unsigned users[FRAMES], mapped[FRAMES], used;
 static size_t objects;
 static uint64_t seed = 1, generation = 1;
 static struct space { oid_t id; struct mapping mapping[MAPPINGS]; } spaces[SPACES];
 
-// The last frame holds the table.
+// The last frame holds the table: a byte for each.
 static const struct kernel_info info = {.frame_states = MEMORY + (FRAMES - 1ull) * ABI_PAGE,
                                         .first_frame = MEMORY >> ABI_PAGE_SHIFT, .frame_count = FRAMES};
 static const struct system_info system_info = {.cpus = 2, .mappings = 4096};
@@ -110,6 +111,34 @@ pa_t ak_frame_alloc_in(uint32_t cluster)
     return 0;
 }
 
+static bool all_free(unsigned k)
+{
+    for (unsigned i = k; i < k + LARGE_FRAMES; i++) {
+        if (users[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+pa_t world_large(struct manager *m, const struct region *r)
+{
+    (void)m, (void)r;
+    for (unsigned k = 0; used + LARGE_FRAMES <= world_most && k + LARGE_FRAMES < FRAMES; k += LARGE_FRAMES) {
+        if (all_free(k) && allowed()) {
+            pa_t frame = MEMORY + (pa_t)k * ABI_PAGE;
+            ASAN_UNPOISON_MEMORY_REGION(ak_window(frame), ABI_LARGE);
+            memset(ak_window(frame), 0xa5, ABI_LARGE);
+            for (unsigned i = k; i < k + LARGE_FRAMES; i++) {
+                users[i] = 1;
+            }
+            used += LARGE_FRAMES;
+            return frame;
+        }
+    }
+    return 0;
+}
+
 void ak_frame_get(pa_t frame)
 {
     assert_true(users[frame_index(frame)]++ > 0);
@@ -172,10 +201,24 @@ static struct space *space_use(oid_t id)
     return s;
 }
 
+static uint64_t size_of(uint64_t flags)
+{
+    return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
+}
+
+static void count(const struct mapping *m, unsigned by)
+{
+    for (uint64_t i = 0; i < size_of(m->flags); i += ABI_PAGE) {
+        mapped[frame_index(m->pa + i)] += by;
+    }
+}
+
 static void drop(struct mapping *m)
 {
-    mapped[frame_index(m->pa)] -= m->flags != 0;
-    m->flags = 0;
+    if (m->flags != 0) {
+        count(m, -1u);
+        m->flags = 0;
+    }
 }
 
 static void space_free(struct space *s)
@@ -208,10 +251,16 @@ err_t sys_space_unload(oid_t id)
     return ERR_OK;
 }
 
+// Some of it: a range takes the whole of a large mapping.
+static bool inside(const struct mapping *m, va_t va, uint64_t length)
+{
+    return m->flags != 0 && m->va < va + length && va < m->va + size_of(m->flags);
+}
+
 static struct mapping *mapping_find(struct space *s, va_t va)
 {
     for (unsigned i = 0; i < MAPPINGS; i++) {
-        if (s->mapping[i].flags != 0 && s->mapping[i].va == va) {
+        if (inside(&s->mapping[i], va, ABI_PAGE)) {
             return &s->mapping[i];
         }
     }
@@ -220,20 +269,23 @@ static struct mapping *mapping_find(struct space *s, va_t va)
 
 static void load(struct space *s, const struct map_entry *e)
 {
-    struct mapping *m = mapping_find(s, e->va);
+    struct mapping *m = NULL;
+    uint64_t rights = e->flags & ~(uint64_t)MAP_LARGE, size = size_of(e->flags);
 
-    assert_true(e->flags == MAP_READ || e->flags == (MAP_READ | MAP_WRITE) || e->flags == (MAP_READ | MAP_EXEC));
-    assert_true(e->va % ABI_PAGE == 0 && e->va < ABI_USER_END && users[frame_index(e->pa)] > 0);
-    for (unsigned i = 0; m == NULL && i < MAPPINGS; i++) {
-        m = s->mapping[i].flags == 0 ? &s->mapping[i] : NULL;
+    assert_true(rights == MAP_READ || rights == (MAP_READ | MAP_WRITE) || rights == (MAP_READ | MAP_EXEC));
+    assert_true(e->va % size == 0 && e->pa % size == 0 && e->va < ABI_USER_END && users[frame_index(e->pa)] > 0);
+    for (unsigned i = 0; i < MAPPINGS; i++) {
+        if (inside(&s->mapping[i], e->va, size)) {
+            drop(&s->mapping[i]);
+        }
+        m = s->mapping[i].flags == 0 ? &s->mapping[i] : m;
     }
     m = m != NULL ? m : &s->mapping[world_random(MAPPINGS)];
-    if (m->flags != 0) {
-        drop(m);
-    }
+    drop(m);
     if (!chaos()) {                      // else it is written back at once
         *m = (struct mapping){e->va, e->pa, e->flags};
-        mapped[frame_index(e->pa)]++;
+        count(m, 1);
+        world_larges += size == ABI_LARGE;
     }
 }
 
@@ -245,11 +297,6 @@ err_t sys_mapping_load_batch(oid_t id, const struct map_entry *array, uint64_t c
         load(s, &array[*loaded]);
     }
     return s != NULL ? ERR_OK : ERR_STALE;
-}
-
-static bool inside(const struct mapping *m, va_t va, uint64_t length)
-{
-    return m->flags != 0 && m->va >= va && m->va - va < length;
 }
 
 err_t sys_mapping_unload(oid_t id, va_t va, uint64_t length, uint64_t *unloaded)
@@ -273,7 +320,7 @@ err_t sys_mapping_protect(oid_t id, va_t va, uint64_t length, uint64_t access, u
     *modified = 0;
     for (unsigned i = 0; s != NULL && i < MAPPINGS; i++) {
         if (inside(&s->mapping[i], va, length)) {
-            s->mapping[i].flags &= access;
+            s->mapping[i].flags &= access | MAP_LARGE;
         }
     }
     return s != NULL ? ERR_OK : ERR_STALE;
@@ -310,7 +357,7 @@ err_t world_reach(struct aspace *a, va_t va, uint64_t error, uint8_t **byte)
         const struct mapping *m = mapping_find(s, va & ~(va_t)(ABI_PAGE - 1));
         if (m != NULL && (m->flags & need)) {
             states[frame_index(m->pa)] |= FRAME_REFERENCED | (need == MAP_WRITE ? FRAME_MODIFIED : 0);
-            *byte = (uint8_t *)ak_window(m->pa) + va % ABI_PAGE;
+            *byte = (uint8_t *)ak_window(m->pa) + (va - m->va);
             return ERR_OK;
         }
         err_t r = aspace_fault(a, va, error | (m != NULL ? FAULT_PRESENT : 0), &e);
