@@ -110,24 +110,26 @@ err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id)
     return ERR_OK;
 }
 
-// Take one step on every object that depends on k.  True when none is left.
+// Unload what depends on k: threads, then spaces.  True when none is left.  k->scan stays at one that is not gone yet.
 static bool release_dependents(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
 
-    for (uint32_t i = 0; k->threads > 0 && i < in->threads.size; i++) {
-        struct thread *t = thread_at(in, i);
-        if (t->o.state != OBJECT_FREE && (t->kern == k || t->owner == k) &&
-            cache_unload(cpu, &t->o, k->o.reason) != ERR_OK) {
+    for (; k->threads > 0; k->scan++) {
+        struct thread *t = thread_at(in, k->scan % in->threads.size);
+        in->work++;
+        if (!work_left(in) || (t->o.state != OBJECT_FREE && (t->kern == k || t->owner == k) &&
+                               cache_unload(cpu, &t->o, k->o.reason) != ERR_OK)) {
             return false;
         }
     }
-    for (uint32_t i = 0; k->held[OBJECT_SPACE] > 0 && i < in->spaces.size; i++) {
-        struct space *s = space_at(in, i);
-        if (s->o.state == OBJECT_FREE || s == k->space || (s->owner != k && s->manager != k)) {
-            continue;
+    for (; k->held[OBJECT_SPACE] > 0; k->scan++) {
+        struct space *s = space_at(in, k->scan % in->spaces.size);
+        in->work++;
+        if (!work_left(in) || (s->o.state != OBJECT_FREE && s != k->space && (s->owner == k || s->manager == k) &&
+                               cache_unload(cpu, &s->o, k->o.reason) != ERR_OK)) {
+            return false;
         }
-        return cache_unload(cpu, &s->o, k->o.reason) == ERR_OK && false; // one space a step
     }
     return true;
 }
@@ -159,67 +161,100 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
     return true;
 }
 
+// Does k, which owns o, still have the right to write its place?
+static bool keeps_place(struct instance *in, const struct appkernel *k, const struct object *o)
+{
+    if (o->type == OBJECT_THREAD) {
+        const struct thread *t = (const struct thread *)o;
+        return t->owner != k || rights_cover(in, k, t->state_pa, ABI_PAGE, GROUP_WRITE);
+    }
+    const struct space *s = (const struct space *)o;
+    return s->owner != k || rights_cover(in, k, s->place_pa, sizeof(struct place), GROUP_WRITE);
+}
+
 // Write back what has a place of k's in memory that k may no longer write; also what is on its way out already, and is
 // written until it is gone.  True when nothing is left.
 static bool release_places(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
+    uint32_t threads = in->threads.size;
 
-    for (uint32_t i = 0; i < in->threads.size; i++) {
-        struct thread *t = thread_at(in, i);
-        if (t->o.state != OBJECT_FREE && t->owner == k &&
-            !rights_cover(in, k, t->state_pa, ABI_PAGE, GROUP_WRITE) &&
-            cache_unload(cpu, &t->o, REASON_EVICTED) != ERR_OK) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < in->spaces.size; i++) {
-        struct space *s = space_at(in, i);
-        if (s->o.state != OBJECT_FREE && s->owner == k &&
-            !rights_cover(in, k, s->place_pa, sizeof(struct place), GROUP_WRITE) &&
-            cache_unload(cpu, &s->o, REASON_EVICTED) != ERR_OK) {
+    for (; k->scan < threads + in->spaces.size; k->scan++) {
+        struct object *o = k->scan < threads ? &thread_at(in, k->scan)->o : &space_at(in, k->scan - threads)->o;
+        in->work += 2;
+        if (!work_left(in) || (o->state != OBJECT_FREE && !keeps_place(in, k, o) &&
+                               cache_unload(cpu, o, REASON_EVICTED) != ERR_OK)) {
             return false;
         }
     }
     return true;
 }
 
+struct grant {
+    uint64_t group, count;
+    uint32_t access;
+};
+
+// The groups twice: does the first kernel have the rights, and then change k's.
+static err_t grant_rights(struct instance *in, struct appkernel *k, const struct grant *g)
+{
+    for (; k->grant_next < 2 * g->count; k->grant_next++) {
+        uint64_t group = g->group + k->grant_next % g->count;
+        in->work += 2;
+        if (!work_left(in)) {
+            return (err_t)ERR_RESTART;
+        }
+        if (k->grant_next >= g->count) {
+            k->narrower = k->narrower || (rights_get(k, group) & ~g->access) != 0;
+            rights_set(k, group, g->access);
+        } else if ((rights_get(in->first, group) & g->access) != g->access) {
+            return ERR_DENIED;
+        }
+    }
+    return ERR_OK;
+}
+
+// Then unload what they no longer cover.
+static err_t narrow(struct cpu *cpu, struct appkernel *k, const struct grant *g)
+{
+    // A large mapping hangs on the first frame of its 2 MiB, which may lie before the range.
+    uint64_t end = (g->group + g->count) * (ABI_GROUP / ABI_PAGE),
+             begin = (g->group * (ABI_GROUP / ABI_PAGE)) & ~(uint64_t)(ABI_LARGE / ABI_PAGE - 1);
+
+    for (uint64_t pfn; (pfn = begin + (k->grant_next - 2 * g->count)) < end; k->grant_next++) {
+        cpu->instance->work += 2;
+        if (!work_left(cpu->instance) || !mapping_revoke(cpu, k, pfn)) {
+            return (err_t)ERR_RESTART;
+        }
+    }
+    return release_places(cpu, k) ? ERR_OK : (err_t)ERR_RESTART;
+}
+
 err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint32_t access)
 {
     struct instance *in = cpu->instance;
-    enum { STEP_FRAMES = 512 };
+    uint64_t key = group << 32 | count << 2 | access;
 
     if (count == 0 || group >= in->groups || count > in->groups - group ||
         (access != GROUP_NONE && access != GROUP_READ && access != GROUP_WRITE)) {
         return ERR_INVAL;
     }
-    if (k == in->first ||
-        !rights_cover(in, in->first, group << ABI_GROUP_SHIFT, count << ABI_GROUP_SHIFT, access)) {
+    if (k == in->first) {
         return ERR_DENIED;
     }
-    // A large mapping hangs on the first frame of its 2 MiB, which may lie before the range.
-    uint64_t key = group << 32 | count << 2 | access, end = (group + count) * (ABI_GROUP / ABI_PAGE),
-             begin = (group * (ABI_GROUP / ABI_PAGE)) & ~(uint64_t)(ABI_LARGE / ABI_PAGE - 1);
-    if (k->grant_key != key || k->grant_next < begin || k->grant_next >= end) {
-        bool narrower = false;
-        for (uint64_t g = group; g < group + count; g++) {
-            narrower = narrower || (rights_get(k, g) & ~access) != 0;
-            rights_set(k, g, access);
-        }
-        if (!narrower) {
-            return ERR_OK;
-        }
+    if (k->grant_key == 0) {
         k->grant_key = key;
-        k->grant_next = begin;
+        k->grant_next = k->scan = 0;
+        k->narrower = false;
     }
-    uint64_t stop = end - k->grant_next > STEP_FRAMES ? k->grant_next + STEP_FRAMES : end;
-    for (; k->grant_next < stop; k->grant_next++) {
-        mapping_revoke(cpu, k, k->grant_next);
+    uint64_t begun = k->grant_key;                  // if it is another one's, that one is finished first
+    struct grant g = {begun >> 32, (uint32_t)begun >> 2, begun & 3};
+    err_t e = grant_rights(in, k, &g);
+    if (e == ERR_OK && k->narrower) {
+        e = narrow(cpu, k, &g);
     }
-    if (stop < end || !release_places(cpu, k)) {
-        k->grant_next = stop < end ? stop : end - 1;
-        return (err_t)ERR_RESTART;
+    if ((uint32_t)e != ERR_RESTART) {
+        k->grant_key = 0;
     }
-    k->grant_key = 0;
-    return ERR_OK;
+    return begun == key ? e : (err_t)ERR_RESTART;
 }

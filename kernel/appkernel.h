@@ -34,8 +34,10 @@ struct appkernel {
     uint32_t         held[HELD_COUNT];       // l  descriptors that it loaded: see quota.h
     uint32_t         threads;                // l  that depend on it: run in it or are its own
     oid_t            listener;               // l  thread to signal, may be stale
-    uint64_t         grant_next;             // l  progress of a narrowing grant: next frame to look at
-    uint64_t         grant_key;              // l  which grant that is
+    uint64_t         grant_next;             // l  progress of a grant: groups to check, to set, then frames
+    uint64_t         grant_key;              // l  which grant that is, 0: none
+    bool             narrower;               // l  it takes rights away
+    uint32_t         scan;                   // l  progress of an unload or a grant over threads and spaces
     struct share    *share;                  // l  one for each processor
     uint8_t         *rights;                 // l  2 bits for each page group
 };

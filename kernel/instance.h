@@ -28,10 +28,21 @@ enum {
 };
 
 enum { STATE_HASH = 256 };        // buckets
-enum { STEP_RECORDS = 64 };       // mappings unloaded in one step, and records scanned for a victim
+
+// A step is bounded by its work, not by a number of objects: in units of about ten instructions.
+enum {
+    STEP_WORK = 1000,             // of one step; the object with which it is reached is still finished
+    WORK_MAPPING = 24,            // one mapping unloaded, the search for its record apart
+    WORK_FLUSH = 10,              // telling the processors of it at once
+    WORK_LOWER = 8,               // one lowered
+    WORK_LOAD = 30,               // one loaded that is not of the usual kind
+    WORK_THREAD = 30,             // one thread unloaded
+    WORK_SPACE = 30,              // one space, its threads and mappings apart
+};
 
 struct instance {
     struct lock   lock;
+    uint32_t      work;                       // l  done since the lock was taken
     uint32_t      cpus;                       // I
     struct cpu    cpu[ABI_MAX_CPUS];
     uint64_t      spare;                      // l  processors where nobody within its share runs, a bit each
@@ -104,6 +115,12 @@ static inline void instance_lock(struct cpu *cpu)
         lock_wait(l, cpu);
     }
     cpu->locked = true;
+    cpu->instance->work = 0;
+}
+// May this step do more?
+static inline bool work_left(const struct instance *in)
+{
+    return in->work < STEP_WORK;
 }
 static inline void instance_unlock(struct cpu *cpu)
 {

@@ -20,8 +20,6 @@ enum {
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     KEPT = MAP_DEVICE | MAP_LARGE | MAP_MESSAGE | MAP_REMOTE, // when rights are lowered
-    STEP_RECEIVERS = 8, // mappings with a receiver that are unloaded in one step
-    SCAN_ENTRIES = 4096, // page-table entries looked at in one step
 };
 
 static uint32_t entry_bits(pte_t e)
@@ -55,6 +53,7 @@ static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     in->message_version += (arch_pte_access(old) & MAP_MESSAGE) != 0;
     tlb_batch_add(b, va);
     table_entry_removed(in, leaf, locked);
+    in->work += r.large ? LARGE_WORTH * WORK_MAPPING : WORK_MAPPING;
     in->stats->unloads[OBJECT_MAPPING]++;
     if (reason == REASON_EVICTED) {
         in->stats->writebacks[OBJECT_MAPPING]++;
@@ -85,6 +84,7 @@ static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pf
 
     for (struct record *next; r != NULL; r = next) {
         next = pmap_of_frame(in, pmap_next(in, r), pfn);     // drop_one() takes r, and no other mapping
+        in->work += WORK_LOWER;
         if (!can_send(in, r)) {
             continue;
         }
@@ -100,17 +100,14 @@ static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pf
     }
 }
 
-// Gives how many records' worth of work it was.
-static uint32_t mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
-                             struct tlb_batch *b)
+static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+                         struct tlb_batch *b)
 {
     uint64_t pfn = arch_pte_pa(*leaf->pte) >> ABI_PAGE_SHIFT;
 
-    if (!drop_one(cpu, s, va, leaf, reason, b)) {
-        return 1;
+    if (drop_one(cpu, s, va, leaf, reason, b)) {
+        flush_senders(cpu, pfn);
     }
-    flush_senders(cpu, pfn);
-    return STEP_RECORDS / STEP_RECEIVERS;
 }
 
 void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
@@ -118,8 +115,9 @@ void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
     struct tlb_batch b;
 
     tlb_batch_init(&b, s);
-    (void)mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
     tlb_flush_locked(cpu, &b);
+    cpu->instance->work += WORK_FLUSH;
 }
 
 void mapping_evict_record(struct cpu *cpu, const struct record *r)
@@ -188,7 +186,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     }
     struct tlb_batch b;
     tlb_batch_init(&b, s);
-    (void)mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
+    mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
     tlb_flush_locked(cpu, &b);
     return ERR_OK;
 }
@@ -238,6 +236,7 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
         return e;
     }
     s->remote |= (flags & MAP_REMOTE) != 0;
+    in->work += WORK_LOAD;
     struct record *crowd = pmap_crowded(in, (flags & MAP_COPY ? more->source : pa) >> ABI_PAGE_SHIFT);
     if (crowd != NULL) {
         mapping_evict_record(cpu, crowd);
@@ -314,7 +313,7 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
 {
     struct record *r = pmap_signal_first(cpu->instance, t);
 
-    for (uint32_t n = 0; r != NULL && n < STEP_RECEIVERS; n++) {     // each takes its senders along
+    while (r != NULL && work_left(cpu->instance)) { // each takes its senders along
         mapping_evict_record(cpu, r);
         r = pmap_signal_first(cpu->instance, t);
     }
@@ -369,6 +368,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
     }
     frame_state_note(k, r->pfn, r->large, entry_bits(old));
     tlb_batch_add(b, va);
+    cpu->instance->work += r->large ? LARGE_WORTH * WORK_LOWER : WORK_LOWER;
     return arch_pte_modified(old);
 }
 
@@ -376,20 +376,18 @@ err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, u
                          uint64_t *count)
 {
     struct instance *in = cpu->instance;
-    uint32_t budget = SCAN_ENTRIES, records = 0;
     struct tlb_batch b;
     struct leaf leaf;
 
     tlb_batch_init(&b, s);
-    while (records < STEP_RECORDS && table_next(in, s, va, end, &budget, &leaf)) {
+    while (table_next(in, s, va, end, &leaf)) {
         if (access != 0) {
             *count += mapping_lower(cpu, s, *va, &leaf, access, &b);
         } else {
-            records += mapping_drop(cpu, s, *va, &leaf, reason, &b) - 1;
+            mapping_drop(cpu, s, *va, &leaf, reason, &b);
             (*count)++;
         }
         *va += leaf.level == 1 ? ABI_LARGE : ABI_PAGE;
-        records += leaf.level == 1 ? LARGE_WORTH : 1;
     }
     tlb_flush_locked(cpu, &b);
     return *va < end ? (err_t)ERR_RESTART : ERR_OK;
@@ -410,37 +408,45 @@ bool mapping_unload_all(struct cpu *cpu, struct space *s)
     // A table is newer than the one above it, so the first one of the list has mappings, not tables; or, if it has
     // tables too, they are next.
     struct table *t = list_entry(s->tables.next, struct table, link);
-    va_t va = t->base;
+    va_t at = s->unload_at, va = t->level == 0 && (at & ~(va_t)(ABI_LARGE - 1)) == t->base ? at : t->base;
     mapping_range_step(cpu, s, &va, t->base + ((va_t)ABI_PAGE << 9 * (t->level + 1)), 0, s->o.reason, &count);
+    s->unload_at = va;
     return list_empty(&s->tables);
 }
 
-// The next record of this frame that k loaded without the rights for it, or NULL.
-static struct record *record_uncovered(struct instance *in, struct appkernel *k, uint64_t pfn)
+// Did k load this record, and have its rights changed so that it could not now?
+static bool is_uncovered(struct instance *in, const struct appkernel *k, const struct record *r)
 {
-    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
-         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
-        if (r->loader != k->o.slot) {
-            continue;
-        }
-        struct space *s = space_at(in, (uint32_t)r->space);
-        struct leaf leaf;
-        bool found = table_find(in, s, (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, &leaf);
-        assert(found);
-        bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
-        uint64_t size = r->large ? ABI_LARGE : ABI_PAGE;
-        if (!rights_cover(in, k, (pa_t)pfn << ABI_PAGE_SHIFT, size, write ? GROUP_WRITE : GROUP_READ)) {
-            return r;
-        }
+    struct leaf leaf;
+
+    if (r->loader != k->o.slot) {
+        return false;
     }
-    return NULL;
+    in->work += WORK_LOWER;
+    bool found = record_leaf(in, r, &leaf);
+    assert(found);
+    bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
+    uint64_t size = r->large ? ABI_LARGE : ABI_PAGE;
+    return !rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, size, write ? GROUP_WRITE : GROUP_READ);
 }
 
-void mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
+bool mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
 {
-    struct record *r;
+    struct instance *in = cpu->instance;
+    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
 
-    while ((r = record_uncovered(cpu->instance, k, pfn)) != NULL) {
+    for (struct record *next; r != NULL; r = next) {
+        next = pmap_of_frame(in, pmap_next(in, r), pfn);
+        in->work++;
+        if (!is_uncovered(in, k, r)) {
+            continue;
+        }
+        bool alone = !r->signal;
         mapping_evict_record(cpu, r);
+        if (!work_left(in)) {                       // not before one has gone: the next step looks at the others again
+            return false;
+        }
+        next = alone ? next : pmap_of_frame(in, pmap_first(in, pfn), pfn);      // senders have gone too
     }
+    return true;
 }

@@ -53,5 +53,5 @@ void  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf
 void  mapping_evict_record(struct cpu *cpu, const struct record *r);
 // The same over a whole space that no processor uses and nobody can name; true when nothing is left.
 bool  mapping_unload_all(struct cpu *cpu, struct space *s);
-// Unload the mappings of a frame that k loaded and its rights no longer cover.
-void  mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn);
+// Unload the mappings of a frame that k loaded and its rights no longer cover; false: the step ended before all were.
+bool  mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn);

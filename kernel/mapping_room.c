@@ -22,10 +22,11 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
     struct instance *in = cpu->instance;
     struct record *second = NULL;
 
-    for (uint32_t looked = 0; looked < SCAN_RECORDS; looked++) {
+    for (uint32_t looked = 0; looked < SCAN_RECORDS && work_left(in); looked++) {
         struct record *r = &in->records[in->hand];
         struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
         in->hand = (in->hand + 1) % in->nrecords;
+        in->work++;
         if (r->type != RECORD_MAPPING || !quota_may_take(k, OBJECT_MAPPING, only)) {
             continue; // one that names a receiver goes with its mapping
         }
@@ -39,6 +40,7 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         }
         frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
         looked += r->large ? LARGE_CHANCE : 0;
+        in->work += r->large ? LARGE_WORTH * WORK_LOWER : WORK_LOWER;
         fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
         second = second == NULL ? r : second;
     }

@@ -41,6 +41,13 @@ bool pmap_has_free(const struct instance *in, bool locked, uint32_t count)
     return (locked ? in->stats->free_locked_mappings : in->stats->free_mappings) >= count;
 }
 
+// So many records of a chain were looked at.  Locked ones come on top of the ways, and are few; they must not use up
+// the step before its work is done.
+static void walked(struct instance *in, uint32_t count)
+{
+    in->work += count < PMAP_WAYS ? count : PMAP_WAYS;
+}
+
 // Take a free record of a pool.
 static struct record *record_take(struct instance *in, bool locked)
 {
@@ -122,6 +129,7 @@ struct record *pmap_crowded(struct instance *in, uint64_t pfn)
             count++;
         }
     }
+    walked(in, count);
     if (count < PMAP_WAYS) {
         return NULL;
     }
@@ -142,12 +150,15 @@ bool pmap_is_full(struct instance *in, uint64_t pfn)
 
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn)
 {
-    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
-        if (r->pfn == pfn && r->vpn == vpn && r->space == space && r->type == RECORD_MAPPING) {
-            return r;
-        }
+    struct record *r = pmap_first(in, pfn);
+    uint32_t count = 0;
+
+    while (r != NULL && (r->pfn != pfn || r->vpn != vpn || r->space != space || r->type != RECORD_MAPPING)) {
+        r = pmap_next(in, r);
+        count++;
     }
-    return NULL;
+    walked(in, count);
+    return r;
 }
 
 // Take a record out of its chain.
@@ -298,11 +309,14 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
 {
     uint32_t *bucket = bucket_of(in, pfn);
     struct record *before = NULL, *r = record_at(in, *bucket);
+    uint32_t count = 0;
 
     while (r != NULL && (r->pfn != pfn || r->vpn != vpn || r->space != space || r->type != RECORD_MAPPING)) {
         before = r;
         r = record_at(in, (uint32_t)r->link);
+        count++;
     }
+    walked(in, count);
     if (r == NULL) {
         return false;
     }

@@ -50,6 +50,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->loader = cpu->thread;
     s->copies = 0;
     s->remote = false;
+    s->unload_at = 0;
     list_init(&s->threads);
     k->held[OBJECT_SPACE]++;
     s->o.lock = d->flags & LOAD_LOCKED;
@@ -67,13 +68,17 @@ bool space_pinned(const struct space *s)
     return s->o.lock && appkernel_pinned(s->owner) && (s->manager == s->owner || appkernel_pinned(s->manager));
 }
 
-// Unload the threads that run the program, detach those in a handler.  True when none refers to s any more.
+// One step: unload threads that run the program, detach those in a handler.  True when none refers to s any more.
 static bool release_threads(struct cpu *cpu, struct space *s)
 {
     bool done = true;
 
     for (struct list *n = s->threads.next, *next = n->next; n != &s->threads; n = next, next = n->next) {
         struct thread *t = list_entry(n, struct thread, sibling);
+        if (!work_left(cpu->instance)) {
+            return false;
+        }
+        cpu->instance->work += WORK_LOWER;
         if (t->status == THREAD_RUNNING && t != cpu->thread) {
             sched_poke(cpu, &cpu->instance->cpu[t->cpu]);   // it lets go of the space itself: see kernel_interrupt()
             done = false;
@@ -118,6 +123,7 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
     if (in_use(in, s) || !mapping_unload_all(cpu, s)) {
         return false;
     }
+    in->work += WORK_SPACE;
     __atomic_store_n(&s->place->reason, s->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&s->place->loaded, 0, __ATOMIC_RELEASE);
     s->owner->locked_spaces -= s->o.lock;

@@ -29,6 +29,7 @@ struct space {
     uint32_t          copies;      // l  mappings of it that are deferred copies; read without the lock by its CPUs
     bool              remote;      // l  a mapping of it has been remote or lost since its load; read as `copies` is
     const struct thread *loader;   // l  who loaded it, as long as nobody has run in it; only to be compared
+    va_t              unload_at;   // l  UNLOADING: its mappings in this leaf table and before this address are gone
     struct table     *last;        // l  the leaf table that was used last, or NULL
 };
 

@@ -213,7 +213,7 @@ static err_t sys_mapping_load(struct call *c)
     return c->a[3] & (MAP_SIGNAL | MAP_COPY) ? load_more(c, s) : load_one(c, s, c->a[1], c->a[2], c->a[3]);
 }
 
-// Entries are loaded in order until one cannot be; the value says how many were.
+// Entries are loaded in order until one cannot be; the value says how many were.  Progress is in the caller's R9.
 static err_t sys_mapping_load_batch(struct call *c)
 {
     struct map_entry entry[MAP_BATCH];
@@ -225,11 +225,14 @@ static err_t sys_mapping_load_batch(struct call *c)
     if (s == NULL) {
         return ERR_STALE;
     }
-    err_t e = usercopy_in(c->cpu, entry, c->a[1], c->a[2] * sizeof(entry[0]), &c->bad);
-    for (uint64_t i = 0; e == ERR_OK && i < c->a[2]; i++) {
-        e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
+    uint64_t done = c->a[5] < c->a[2] ? c->a[5] : 0, n = c->a[2] - done;
+    err_t e = usercopy_in(c->cpu, entry, c->a[1] + done * sizeof(entry[0]), n * sizeof(entry[0]), &c->bad);
+    c->value = done;
+    for (uint64_t i = 0; e == ERR_OK && i < n; i++) {
+        e = work_left(c->in) ? load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags) : (err_t)ERR_RESTART;
         c->value += e == ERR_OK;
     }
+    c->frame->r9 = c->value;
     return e;
 }
 

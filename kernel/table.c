@@ -162,15 +162,15 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked)
     }
 }
 
-bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, uint32_t *budget, struct leaf *leaf)
+bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, struct leaf *leaf)
 {
     struct table *last = table_last(s, *va);
 
-    if (last != NULL && *va < end && *budget > 0 && arch_pte_present(*table_leaf(last, *va))) {
+    if (last != NULL && *va < end && work_left(in) && arch_pte_present(*table_leaf(last, *va))) {
         *leaf = (struct leaf){table_leaf(last, *va), last, 0};
         return true;
     }
-    while (*va < end && *budget > 0) {
+    while (*va < end && work_left(in)) {
         pte_t *pte = (pte_t *)arch_phys(s->root) + index_of(*va, PT_ROOT);
         struct table *table = NULL;
         uint32_t at = PT_ROOT;
@@ -182,17 +182,19 @@ bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, uint32
             pte = (pte_t *)arch_phys(pa) + index_of(*va, at);
         }
         // Look along this table until an entry is present, or its end.
+        uint32_t left = STEP_WORK - in->work;
         for (;;) {
             if (arch_pte_present(*pte)) {
                 break;
             }
             *va = (*va | (entry_span(at) - 1)) + 1;
-            (*budget)--;
-            if (*va >= end || *budget == 0 || index_of(*va, at) == 0) {
+            left--;
+            if (*va >= end || left == 0 || index_of(*va, at) == 0) {
                 break;
             }
             pte++;
         }
+        in->work = STEP_WORK - left;
         if (*va < end && arch_pte_present(*pte) && (at == 0 || (at == 1 && arch_pte_large(*pte)))) {
             *va &= ~(entry_span(at) - 1);
             *leaf = (struct leaf){pte, table, at};

@@ -49,6 +49,6 @@ void table_make(struct instance *in, struct space *s, va_t va, uint32_t level, s
 // Count an entry that was set or cleared; empty tables are taken back, up to the root.
 void table_entry_added(struct leaf *leaf, bool locked);
 void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked);
-// The next entry present at or after *va and before end; *va becomes its address.  Looks at no more than *budget
-// entries; when that reaches 0 it stops with *va where to go on, and gives false.
-bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, uint32_t *budget, struct leaf *leaf);
+// The next entry present at or after *va and before end; *va becomes its address.  When the step
+// has no work left it stops with *va where to go on, and gives false.
+bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, struct leaf *leaf);

@@ -18,12 +18,12 @@ static void evict_large(struct cpu *cpu, struct table *t)
 {
     struct space *s = t->space;
 
-    for (uint32_t i = 0, n = 0; t->large > 0 && n < STEP_RECORDS / LARGE_WORTH; i++) {
+    for (uint32_t i = 0; t->large > 0 && work_left(cpu->instance); i++) {
         struct leaf leaf = {&t->entries[i], t, 1};
         if (arch_pte_present(*leaf.pte) && arch_pte_large(*leaf.pte)) {
             mapping_evict(cpu, s, t->base + (va_t)i * ABI_LARGE, &leaf);   // with the last one t is free
-            n++;
         }
+        cpu->instance->work++;
     }
 }
 

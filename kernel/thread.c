@@ -207,6 +207,7 @@ bool thread_unload_step(struct cpu *cpu, struct thread *t)
         return false;
     }
     struct thread_state *s = t->state;
+    in->work += WORK_THREAD;
     s->depth = t->depth;
     s->reason = t->o.reason;
     s->run = t->run;

@@ -136,7 +136,7 @@ static inline err_t sys_mapping_load_copy(oid_t space, va_t va, pa_t pa, uint64_
 static inline err_t sys_mapping_load_batch(oid_t space, const struct map_entry *array, uint64_t count,
                                            uint64_t *loaded)
 {
-    return sys_enter(SYS_mapping_load_batch, space, (uintptr_t)array, count, loaded);
+    return sys_enter_steps(SYS_mapping_load_batch, space, (uintptr_t)array, count, 0, loaded);
 }
 static inline err_t sys_mapping_load_and_resume(oid_t space, va_t va, pa_t pa, uint64_t flags)
 {
