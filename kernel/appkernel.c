@@ -200,7 +200,7 @@ static err_t grant_rights(struct instance *in, struct appkernel *k, const struct
 {
     for (; k->grant_next < 2 * g->count; k->grant_next++) {
         uint64_t group = g->group + k->grant_next % g->count;
-        in->work += 2;
+        in->work += 4;
         if (!work_left(in)) {
             return (err_t)ERR_RESTART;
         }

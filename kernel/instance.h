@@ -35,7 +35,7 @@ enum {
     WORK_MAPPING = 24,            // one mapping unloaded, the search for its record apart
     WORK_FLUSH = 10,              // telling the processors of it at once
     WORK_LOWER = 8,               // one lowered
-    WORK_LOAD = 30,               // one loaded that is not of the usual kind
+    WORK_LOAD = 60,               // one loaded that is not of the usual kind
     WORK_THREAD = 30,             // one thread unloaded
     WORK_SPACE = 30,              // one space, its threads and mappings apart
 };

@@ -185,6 +185,9 @@ static err_t load_one(struct call *c, struct space *s, va_t va, pa_t pa, uint64_
     if (mapping_load_quick(c->in, c->kern, s, va, pa, flags)) {
         return ERR_OK;
     }
+    if (!work_left(c->in)) {
+        return (err_t)ERR_RESTART;                // of a batch
+    }
     return flags & (MAP_SIGNAL | MAP_COPY) ? ERR_INVAL : mapping_load(c->cpu, c->kern, s, va, pa, flags, NULL);
 }
 
@@ -229,7 +232,7 @@ static err_t sys_mapping_load_batch(struct call *c)
     err_t e = usercopy_in(c->cpu, entry, c->a[1] + done * sizeof(entry[0]), n * sizeof(entry[0]), &c->bad);
     c->value = done;
     for (uint64_t i = 0; e == ERR_OK && i < n; i++) {
-        e = work_left(c->in) ? load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags) : (err_t)ERR_RESTART;
+        e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
         c->value += e == ERR_OK;
     }
     c->frame->r9 = c->value;
