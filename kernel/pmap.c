@@ -316,7 +316,7 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
         r = record_at(in, (uint32_t)r->link);
         count++;
     }
-    walked(in, count);
+    in->work += 2 * count;                        // it costs more than to find one
     if (r == NULL) {
         return false;
     }
