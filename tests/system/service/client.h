@@ -40,5 +40,5 @@ static inline void client_open(void)
     com_open(&srm_channel.answers, NULL, window(info->service + ABI_PAGE), info->service_va + ABI_PAGE);
     srm_channel.wait = client_wait;
     srm_channel.again = milliseconds(5);
-    srm_client.patience = milliseconds(5000);
+    srm_client.patience = milliseconds(60000);       // the host may be slow
 }

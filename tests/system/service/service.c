@@ -137,8 +137,11 @@ static void memory(void)
     check_answer(grant_give(&srm_client, m.grant), ERR_STALE, "a grant ends once");
     check(status().granted == 0, "status counts it no more", "%lu", (unsigned long)status().granted);
     for (unsigned i = 0; i < 20 && more(UNITS, &again); i++) {           // what comes back is cleared
-        if (sum_of(again.base, again.length) != 0 || grant_give(&srm_client, again.grant) != ERR_OK) {
-            check(false, "again and again", "time %u", i);
+        uint64_t sum = sum_of(again.base, again.length);
+        uint32_t e = grant_give(&srm_client, again.grant);
+        if (sum != 0 || e != ERR_OK) {
+            check(false, "again and again", "time %u: the sum of it is %lu, giving it back answers %u", i,
+                  (unsigned long)sum, e);
             break;
         }
     }
