@@ -149,7 +149,7 @@ function(quoin_supervisor)
     quoin_flags(supervisor ${QUOIN_SUPERVISOR_FLAGS} -flto)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/lib/base/string.c TARGET_DIRECTORY supervisor
         PROPERTIES COMPILE_OPTIONS -fno-lto)
-    target_link_options(supervisor PRIVATE ${QUOIN_SUPERVISOR_FLAGS} -flto -nostdlib -static -no-pie -T ${script} -Wl,--gc-sections
+    target_link_options(supervisor PRIVATE ${QUOIN_SUPERVISOR_FLAGS} -flto -flto-partition=one -nostdlib -static -no-pie -T ${script} -Wl,--gc-sections
         -Wl,-z,noexecstack -Wl,-z,max-page-size=0x1000 -Wl,--build-id=none -Wl,--fatal-warnings
         -Wl,-Map=${CMAKE_BINARY_DIR}/quoin.elf.map)
     quoin_leave_symbols(supervisor)

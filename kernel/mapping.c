@@ -9,6 +9,7 @@
 #include "instance.h"
 #include "mapping_room.h"
 #include "pmap.h"
+#include "pmap_quick.h"
 #include "quota.h"
 #include "rights.h"
 #include "table.h"
@@ -320,7 +321,8 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
     return r == NULL;
 }
 
-bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
+static inline __attribute__((always_inline)) bool load_quick(struct instance *in, struct appkernel *k, struct space *s,
+                                                             va_t va, pa_t pa, uint64_t flags)
 {
     enum { GOOD = 1 << MAP_READ | 1 << MAP_WRITE | 1 << MAP_EXEC | 1 << (MAP_READ | MAP_WRITE) |
                   1 << (MAP_READ | MAP_EXEC) };
@@ -344,6 +346,22 @@ bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *
     k->held[OBJECT_MAPPING]++;
     stats->loads[OBJECT_MAPPING]++;
     return true;
+}
+
+bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
+{
+    return load_quick(in, k, s, va, pa, flags);
+}
+
+uint64_t mapping_load_some(struct instance *in, struct appkernel *k, struct space *s, const struct map_entry *entry,
+                           uint64_t count)
+{
+    uint64_t n = 0;
+
+    while (n < count && load_quick(in, k, s, entry[n].va, entry[n].pa, entry[n].flags)) {
+        n++;
+    }
+    return n;
 }
 
 // Lower an entry's rights; true if it had been modified.

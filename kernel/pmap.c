@@ -2,14 +2,9 @@
 #include "pmap.h"
 
 #include "assert.h"
-#include "base.h"
 #include "instance.h"
+#include "pmap_quick.h"
 #include "quota.h"
-
-static uint32_t *bucket_of(struct instance *in, uint64_t pfn)
-{
-    return &in->buckets[(pfn ^ pfn >> 13) & in->bucket_mask];
-}
 
 static struct record *record_at(struct instance *in, uint32_t link)
 {
@@ -85,24 +80,6 @@ struct record *pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint
                          .type = RECORD_MAPPING, .locked = locked, .large = large};
     *bucket = index_of(in, r);
     return r;
-}
-
-bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader)
-{
-    uint32_t *bucket = bucket_of(in, pfn), first = *bucket, link = in->free_record;
-
-    if (link == 0 || (first != 0 && in->records[first - 1].link != 0)) {
-        return false;
-    }
-    struct record *r = &in->records[link - 1];
-    in->free_record = r->link;
-    // The fields of struct record in two words: one by one they take four times the instructions.
-    const uint64_t words[2] = {pfn | (uint64_t)first << 40,
-                               vpn | (uint64_t)space << 36 | (uint64_t)loader << 48 | (uint64_t)RECORD_MAPPING << 56};
-    __builtin_memcpy(r, words, sizeof(*r));
-    *bucket = link;
-    in->stats->free_mappings--;
-    return true;
 }
 
 static struct record *oldest_spare(struct instance *in, uint64_t pfn)

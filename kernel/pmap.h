@@ -59,8 +59,6 @@ bool pmap_has_free(const struct instance *in, bool locked, uint32_t count);
 // Take a free record of the right pool and enter the mapping of a frame.  The caller has seen that there is one.
 struct record *pmap_insert(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader,
                            bool locked, bool large);
-// The same for a replaceable mapping of a page, if a record is free and the bucket is nearly empty; else false.
-bool pmap_insert_quick(struct instance *in, uint64_t pfn, uint64_t vpn, uint32_t space, uint32_t loader);
 // A bucket holds at most PMAP_WAYS replaceable mappings, so that a frame which somebody maps ten thousand times makes
 // nobody's look-up long.  The record that must go before this frame gets one more, or NULL: the oldest, if possible
 // of a kernel that has more than it is sure of.

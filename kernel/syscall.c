@@ -230,12 +230,15 @@ static err_t sys_mapping_load_batch(struct call *c)
     }
     uint64_t done = c->a[5] < c->a[2] ? c->a[5] : 0, n = c->a[2] - done;
     err_t e = usercopy_in(c->cpu, entry, c->a[1] + done * sizeof(entry[0]), n * sizeof(entry[0]), &c->bad);
-    c->value = done;
-    for (uint64_t i = 0; e == ERR_OK && i < n; i++) {
-        e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
-        c->value += e == ERR_OK;
+    uint64_t i = 0;
+    while (e == ERR_OK && i < n) {
+        i += mapping_load_some(c->in, c->kern, s, &entry[i], n - i);
+        if (i < n) {
+            e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
+            i += e == ERR_OK;
+        }
     }
-    c->frame->r9 = c->value;
+    c->frame->r9 = c->value = done + i;
     return e;
 }
 
