@@ -10,6 +10,7 @@ enum {
     INPUT_BYTES = 256, // read from a port before its reader is asked whether to go on
     STEP_ALARMS = 8,   // that ring in one interrupt
 };
+#define LONGEST_PERIOD (1ull << 62) // the next moment stays ahead of the clock
 
 void device_init(struct devices *d, pa_t base)
 {
@@ -94,8 +95,8 @@ static err_t set_alarm(struct cpu *cpu, unsigned i, const struct clock_set *s)
     struct instance *in = cpu->instance;
     struct clock_set fresh = {load_relaxed(&s->when), load_relaxed(&s->period)};
 
-    if (fresh.period != 0 && (fresh.when == 0 || fresh.period < in->slice / 32)) {
-        return ERR_INVAL;                            // it would do little else
+    if (fresh.period != 0 && (fresh.when == 0 || fresh.period < in->slice / 32 || fresh.period > LONGEST_PERIOD)) {
+        return ERR_INVAL;                            // the processor would do little else
     }
     in->devices.alarm[i] = fresh;
     find_soonest(cpu);

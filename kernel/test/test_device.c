@@ -166,6 +166,14 @@ static void test_alarm(void **state)
     assert_int_equal(a->fired, 1);
     set(host.clock + 1, slice / 32 - 1, ERR_INVAL);
     set(0, slice, ERR_INVAL);
+    set(host.clock, ~0ull, ERR_INVAL);                           // the sum would be before now, for ever
+    set(host.clock, (1ull << 62) + 1, ERR_INVAL);
+    set(host.clock, 1ull << 62, ERR_OK);
+    pass(10);
+    assert_int_equal(a->fired, 2);
+    pass(1 << 20);
+    assert_int_equal(a->fired, 2);
+    set(0, 0, ERR_OK);
     assert_int_equal(send(0, DEVICE_CLOCK, 16), ERR_INVAL);
     assert_int_equal(host_instance()->devices.soonest, 0);
     host_shutdown();

@@ -16,5 +16,6 @@ err_t device_read(const struct kernel_info *info, void *bytes, size_t length, ui
 bool  device_ready(const struct kernel_info *info);
 // Set the kernel's alarm: at `when` (ticks; 0: no alarm), and every `period` ticks from then on if that is not 0.  The
 // kernel's first thread is signalled at DEVICE_PLACE(PLACE_SIGNALS + 1); struct clock_alarm at
-// DEVICE_PLACE(PLACE_ALARM) tells how often it rang.  ERR_INVAL: a period of less than 1/32 of a slice.
+// DEVICE_PLACE(PLACE_ALARM) tells how often it rang.  ERR_INVAL: a period of less than 1/32 of a slice
+// or more than 2^62 ticks.
 err_t device_alarm(const struct kernel_info *info, uint64_t when, uint64_t period);

@@ -118,7 +118,8 @@ static void the_clock(void)
     CHECK(rings(before, 1), "rings at once");
     check_error(device_alarm(info, now() + milliseconds(1), 1), ERR_INVAL, "a period of one tick");
     check_error(device_alarm(info, 0, milliseconds(1)), ERR_INVAL, "a period without a beginning");
-    check_error(device_alarm(info, ~0ull, ~0ull), ERR_OK, "an alarm at the end of time");
+    check_error(device_alarm(info, now(), ~0ull), ERR_INVAL, "a period for ever");
+    check_error(device_alarm(info, ~0ull, 0), ERR_OK, "an alarm at the end of time");
     check_error(device_alarm(info, 0, 0), ERR_OK, "and none");
     check_error(sys_signal_at(DEVICE_PLACE(PLACE_SEND + DEVICE_CLOCK) + 8, &n), ERR_INVAL, "elsewhere in its page");
 }
