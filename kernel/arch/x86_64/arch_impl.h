@@ -78,7 +78,7 @@ extern char boot_tables_end[];
 extern uint64_t start_root, start_stack;
 extern struct cpu *start_cpu;
 void entry_syscall(void);
-bool state_restore(const void *area);
+bool state_restore(const void *area, uint64_t fs, uint32_t mxcsr, uint64_t gs);
 extern char state_restore_load[], state_restore_refused[];
 
 // Called by assembly.

@@ -313,15 +313,24 @@ entry_stubs:
 
 // ---- extended state ---------------------------------------------------------------------------------------
 
-// bool state_restore(const void *area): XRSTOR; false if the processor refused the area (see machine_fault).
+// bool state_restore(const void *area, uint64_t fs, uint32_t mxcsr, uint64_t gs): XRSTOR, then what it does not load,
+// or not surely.  False if the processor refused the area (see machine_fault): then nothing has been loaded.
     .globl state_restore, state_restore_load, state_restore_refused
 state_restore:
+    pushq %rdx
     movl $7, %eax
     xorl %edx, %edx
 state_restore_load:
     xrstor64 (%rdi)
+    ldmxcsr (%rsp)
+    wrfsbase %rsi
+    swapgs
+    wrgsbase %rcx
+    swapgs
+    popq %rdx
     movl $1, %eax
     ret
 state_restore_refused:
+    popq %rdx
     xorl %eax, %eax
     ret

@@ -189,6 +189,27 @@ static void flags(void)
     page_give(text);
 }
 
+// An area of zeros is as at reset; MXCSR counts even if the header says that there is nothing.
+static void fresh_mxcsr(void)
+{
+    const uint32_t given[] = {0, 0x3f80}, expected[] = {0x1f80, 0x3f80};
+    pa_t text = program_put(&space, PROGRAM(spin));
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct test_thread t;
+        uint32_t seen;
+        thread_make(&t, &space);
+        put32(&t, XSTATE_MXCSR, given[i]);
+        check_error(thread_start(&t), ERR_OK, "load a thread without extended state");
+        sleep_for(milliseconds(5));
+        check_error(sys_thread_unload(t.id, 0), ERR_OK, "unload it");
+        memcpy(&seen, t.state->xstate + XSTATE_MXCSR, sizeof(seen));
+        check(seen == expected[i], "its MXCSR", "%x, not %x", seen, expected[i]);
+        thread_free(&t);
+    }
+    page_give(text);
+}
+
 // The words that the supervisor writes mean nothing to it when it reads them.
 static void scribbled(void)
 {
@@ -229,6 +250,7 @@ void test_hostile(void)
     on_return(rip_at_end, "resume to RIP at the end of user space");
     on_return(rsp_not_canonical, "resume to RSP not canonical");
     flags();
+    fresh_mxcsr();
     scribbled();
     space_close(&space);
     page_give(text);
