@@ -77,8 +77,10 @@ static inline bool  arch_pte_locked(pte_t e);
 
 // A root table for a space: fills the supervisor's half. `root` is a cleared page.  Called once for each root, at boot.
 void arch_root_init(pa_t root);
-// Run in this space from now on; 0: in the supervisor's own, in which no user address is mapped.
+// Run in this space from now on, whose page tables begin at `root`.
 void arch_space_switch(struct cpu *cpu, pa_t root);
+// Run in the supervisor's own, in which no user address is mapped; cpu->root is 0.
+void arch_space_leave(struct cpu *cpu);
 // Forget cached translations of this processor: one page, or all of the present space.
 void arch_tlb_flush_page(va_t va);
 void arch_tlb_flush_all(void);

@@ -431,7 +431,7 @@ static void note_spare(struct cpu *cpu)
     }
     *spare |= bit;
     if (cpu->thread == NULL && cpu->root != 0) {
-        arch_space_switch(cpu, 0);
+        arch_space_leave(cpu);
     }
 }
 

@@ -118,7 +118,7 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
         return false;
     }
     if (cpu->root == s->root) {
-        arch_space_switch(cpu, 0);                 // the caller unloaded what it runs in: it is gone by now
+        arch_space_leave(cpu);                     // the caller unloaded what it runs in: it is gone by now
     }
     if (in_use(in, s) || !mapping_unload_all(cpu, s)) {
         return false;

@@ -63,6 +63,11 @@ void arch_space_switch(struct cpu *cpu, pa_t root)
     arch_tlb_flush_all();
 }
 
+void arch_space_leave(struct cpu *cpu)
+{
+    arch_space_switch(cpu, 0);
+}
+
 void arch_tlb_flush_page(va_t va)
 {
     struct host_cpu *h = &host.cpu[host_cpu->number];

@@ -196,7 +196,13 @@ void arch_root_init(pa_t root)
 void arch_space_switch(struct cpu *cpu, pa_t root)
 {
     __atomic_store_n(&cpu->root, root, __ATOMIC_RELAXED);
-    cr3_write(root != 0 ? root : machine.root);
+    cr3_write(root);
+}
+
+void arch_space_leave(struct cpu *cpu)
+{
+    __atomic_store_n(&cpu->root, 0, __ATOMIC_RELAXED);
+    cr3_write(machine.root);
 }
 
 void arch_tlb_flush_page(va_t va)
