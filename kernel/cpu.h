@@ -25,7 +25,7 @@ struct reverse {                            // a message frame with one receiver
     uint64_t pfn, version;                  // good while instance.message_version is this
     va_t     va;                            // of the page, in the receiver's mapping
     uint64_t cookie;                        // of that mapping's space
-    uint32_t thread;                        // slot
+    struct thread *thread;
 };
 
 struct cpu {

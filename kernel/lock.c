@@ -5,7 +5,7 @@
 #include "atomic.h"
 #include "tlb.h"
 
-void lock_wait(struct lock *l, struct cpu *cpu)
+__attribute__((noinline)) void lock_wait(struct lock *l, struct cpu *cpu)
 {
     do {
         while (load_relaxed(&l->held) != 0) {

@@ -38,28 +38,51 @@ static bool load(struct cpu *cpu, struct thread *t, struct space *s)
     return true;
 }
 
-static inline bool attempt(struct cpu *cpu, struct thread *t, uint64_t number)
+static inline bool find_and_load(struct cpu *cpu)
 {
-    if (number == SYS_yield) {
-        return sched_yield_quick(cpu);
-    }
-    if (number == SYS_signal_wait) {
-        return signal_handoff(cpu);
-    }
-    oid_t id = load_relaxed(&cpu->frame->rdi);
-    struct space *s = space_find(cpu->instance, id);
-    return s != NULL && (number == SYS_mapping_load ? load(cpu, t, s) : load_and_resume(cpu, t, s, id));
+    struct space *s = space_find(cpu->instance, load_relaxed(&cpu->frame->rdi));
+    return s != NULL && load(cpu, cpu->thread, s);
 }
 
-void quick_call(struct cpu *cpu, struct thread *t, uint64_t number)
+static inline bool find_load_and_resume(struct cpu *cpu)
+{
+    oid_t id = load_relaxed(&cpu->frame->rdi);
+    struct space *s = space_find(cpu->instance, id);
+    return s != NULL && load_and_resume(cpu, cpu->thread, s, id);
+}
+
+// `attempt` has done all or nothing; then the same thread still runs.
+static inline __attribute__((always_inline)) void quick(struct cpu *cpu, bool (*attempt)(struct cpu *), uint64_t number)
 {
     instance_lock(cpu);
-    bool done = t->o.id != 0 && attempt(cpu, t, number);
-    if (cpu->resched) {
-        sched_exit(cpu);
+    if (cpu->thread->o.id != 0 && attempt(cpu)) {
+        if (cpu->resched) {
+            sched_exit(cpu);
+        }
+        instance_unlock(cpu);
+        return;
     }
     instance_unlock(cpu);
-    if (!done) {
-        syscall_run(cpu, t, number);
-    }
+    syscall_run(cpu, cpu->thread, number);
+}
+
+// Not inline: kernel_syscall() needs no stack without them.
+__attribute__((noinline)) void quick_yield(struct cpu *cpu)
+{
+    quick(cpu, sched_yield_quick, SYS_yield);
+}
+
+__attribute__((noinline)) void quick_signal_wait(struct cpu *cpu)
+{
+    quick(cpu, signal_handoff, SYS_signal_wait);
+}
+
+__attribute__((noinline)) void quick_mapping_load(struct cpu *cpu)
+{
+    quick(cpu, find_and_load, SYS_mapping_load);
+}
+
+__attribute__((noinline)) void quick_mapping_load_and_resume(struct cpu *cpu)
+{
+    quick(cpu, find_load_and_resume, SYS_mapping_load_and_resume);
 }

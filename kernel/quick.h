@@ -4,17 +4,11 @@
 // restart anyway, so nobody can tell which way one went.  Locking: takes the instance lock.
 #pragma once
 #include <abi/syscalls.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct cpu;
-struct thread;
 
-static inline bool quick_has(uint64_t number)
-{
-    const uint64_t calls = 1ull << SYS_yield | 1ull << SYS_signal_wait | 1ull << SYS_mapping_load |
-                           1ull << SYS_mapping_load_and_resume;
-    return number < 64 && (calls >> number & 1);
-}
-// A call of these of the running thread.
-void quick_call(struct cpu *cpu, struct thread *t, uint64_t number);
+// A call of the running thread.
+void quick_yield(struct cpu *cpu);
+void quick_signal_wait(struct cpu *cpu);
+void quick_mapping_load(struct cpu *cpu);
+void quick_mapping_load_and_resume(struct cpu *cpu);

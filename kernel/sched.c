@@ -9,6 +9,7 @@
 #include "place.h"
 #include "share.h"
 #include "signal.h"
+#include "slice.h"
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
 {
@@ -50,34 +51,6 @@ static void dequeue(struct cpu *c, struct thread *t)
     if (list_empty(&c->ready[t->level])) {
         c->ready_mask &= ~(1ull << t->level);
     }
-}
-
-// A slice in ticks; with a seed (`jitter`) a random one of the same mean, to try many interleavings.
-static uint64_t slice_length(struct cpu *cpu)
-{
-    const struct instance *in = cpu->instance;
-
-    if (in->jitter == 0) {
-        return in->slice;
-    }
-    cpu->random = cpu->random * 6364136223846793005ull + (in->jitter << 8 | cpu->number << 1 | 1);
-    return 1 + (cpu->random >> 33) % (2 * in->slice);
-}
-
-// The timer interrupts at `when` (0: never) at the latest.  Early costs less than arming it again at every switch.
-static void timer_by(struct cpu *cpu, uint64_t when)
-{
-    if (when != 0 && (cpu->timer == 0 || when < cpu->timer)) {
-        cpu->timer = when;
-        arch_timer_arm(cpu, when);
-    }
-}
-
-// t runs here, and somebody waits for the end of its slice.
-static void slice_begin(struct cpu *cpu, const struct thread *t, uint64_t now)
-{
-    cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
-    timer_by(cpu, cpu->slice_end);
 }
 
 static uint64_t first_deadline(const struct cpu *cpu)
@@ -197,9 +170,9 @@ void sched_yield(struct cpu *cpu)
     enqueue(cpu, t, false);
 }
 
-static pa_t root_of(const struct thread *t)
+static struct frame *frame_of(const struct thread *t)
 {
-    return t->depth > 0 ? t->kern->root : t->space->root;
+    return __builtin_expect(t->depth > 0, 0) ? &t->state->frame[t->depth] : t->state->frame;
 }
 
 static __attribute__((noinline)) void refuse(struct cpu *cpu, struct thread *t)
@@ -215,10 +188,10 @@ static __attribute__((noinline)) void refuse(struct cpu *cpu, struct thread *t)
 // Let t run here, unless its state cannot be loaded: then it is on its way to its owner, and nobody runs.
 static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct thread *t, uint64_t now)
 {
-    pa_t root = root_of(t);
+    pa_t root = __builtin_expect(t->depth > 0, 0) ? t->kern->root : t->space->root;
 
     cpu->thread = t;
-    cpu->frame = &t->state->frame[t->depth];
+    cpu->frame = frame_of(t);
     cpu->since = now;
     t->status = THREAD_RUNNING;
     if (__builtin_expect(!arch_state_load(cpu, t->state), 0)) {
@@ -233,12 +206,25 @@ static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct 
 
 // ---- straight to another thread -----------------------------------------------------------------------------
 
+// The running thread stops on a processor where nobody has a limit, and what is left of its slice does not count.
+static inline __attribute__((always_inline)) uint64_t stop_free(struct cpu *cpu, struct thread *t)
+{
+    arch_state_save(cpu, t->state);
+    uint64_t now = arch_now();
+    (void)share_count(cpu, t, now);
+    return now;
+}
+
+// Nobody has a limit here, and nobody's unload has to be helped along.
+static inline __attribute__((always_inline)) bool is_free(const struct cpu *cpu)
+{
+    return cpu->limits == 0 && list_empty(&cpu->instance->unloading);
+}
+
 // Does it only take this processor's own lists to see who is next?
 static inline __attribute__((always_inline)) bool is_simple(const struct cpu *cpu)
 {
-    const struct instance *in = cpu->instance;
-
-    return cpu->limits == 0 && list_empty(&in->unloading) && (cpu->ready_count == 0 || !others_have_time(cpu));
+    return is_free(cpu) && (cpu->ready_count == 0 || !others_have_time(cpu));
 }
 
 bool sched_yield_quick(struct cpu *cpu)
@@ -246,7 +232,7 @@ bool sched_yield_quick(struct cpu *cpu)
     struct thread *t = cpu->thread;
     struct list *ready = &cpu->ready[t->level];
 
-    if (cpu->ready_mask >> t->level != 1 || cpu->resched || !is_simple(cpu)) {
+    if (cpu->ready_mask >> t->level != 1 || cpu->resched || !is_free(cpu) || cpu->instance->spare != 0) {
         return false;
     }
     struct thread *next = list_entry(ready->next, struct thread, queue);
@@ -254,7 +240,7 @@ bool sched_yield_quick(struct cpu *cpu)
         return false;
     }
     cpu->frame->rax = ERR_OK;
-    uint64_t now = stop(cpu, t);
+    uint64_t now = stop_free(cpu, t);
     t->slice = 0;
     t->status = THREAD_READY;
     list_remove(&next->queue);
@@ -267,20 +253,21 @@ bool sched_yield_quick(struct cpu *cpu)
 bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
 {
     struct thread *t = cpu->thread;
+    uint32_t level = SHARE_WITHIN + next->priority;      // as nobody has a limit here
 
     if (next->status != THREAD_WAITING || next->o.state != OBJECT_LOADED || next->timed || next->cpu != cpu->number ||
-        t->signalled || signal_waits(t) || cpu->resched || !is_simple(cpu) ||
-        cpu->ready_mask >> level_on(cpu, next) != 0) {
+        t->signalled || signal_waits(t) || cpu->resched || !is_simple(cpu) || cpu->ready_mask >> level != 0) {
         return false;
     }
     cpu->frame->rax = ERR_OK;
     cpu->frame->rdx = 0;
     t->deadline = 0;
     t->status = THREAD_WAITING;
-    uint64_t now = stop(cpu, t);
-    next->state->frame[next->depth].rdx = va;
+    uint64_t now = stop_free(cpu, t);
+    cpu->slice_end = 0;
+    frame_of(next)->rdx = va;
     next->slice = 0;
-    sched_place(next, cpu->number);
+    next->level = level;
     enter(cpu, next, now);
     return true;
 }

@@ -53,6 +53,8 @@ void share_set(struct cpu *cpu, struct cpu *c, struct appkernel *k, uint32_t per
 
 // t, which runs on c, or did until now, has run until now.
 static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now);
+// The same on a processor on which nobody has a limit.  Gives how long that was.
+static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now);
 // Kernels whose time has come are within their share again.
 void share_renew(struct cpu *c, uint64_t now);
 // When the running thread's kernel will be over its share, or another within it again; 0: never.  For a
@@ -62,12 +64,19 @@ uint64_t share_next(struct cpu *c, uint64_t now);
 // The part of share_charge() for a processor on which somebody has a limit.
 void share_pay(struct cpu *c, struct thread *t, uint64_t ran, uint64_t now);
 
-static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now)
+static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now)
 {
     uint64_t ran = now - c->since;
 
     c->since = now;
     t->share->usage->ran += ran;         // less than 0 if it was charged by a clock ahead
+    return ran;
+}
+
+static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now)
+{
+    uint64_t ran = share_count(c, t, now);
+
     if (c->limits != 0) {
         share_pay(c, t, ran, now);
     }

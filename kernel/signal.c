@@ -104,7 +104,7 @@ static bool reverse_hit(struct cpu *cpu, uint64_t pfn, va_t offset)
         return false;
     }
     cpu->stats->reverse_hits++;
-    deliver(cpu, thread_at(cpu->instance, r->thread), r->va + offset, r->cookie);
+    deliver(cpu, r->thread, r->va + offset, r->cookie);
     return true;
 }
 
@@ -126,7 +126,7 @@ static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset, struct r
         struct thread *t = pmap_signal_of(in, r);
         last->va = (va_t)r->vpn << ABI_PAGE_SHIFT;
         last->cookie = space_at(in, (uint32_t)r->space)->cookie;
-        last->thread = t->o.slot;
+        last->thread = t;
         deliver(cpu, t, last->va + offset, last->cookie);
         count++;
     }
@@ -195,8 +195,7 @@ bool signal_handoff(struct cpu *cpu)
         r->version != cpu->instance->message_version) {
         return false;
     }
-    struct thread *next = thread_at(cpu->instance, r->thread);
-    if (next->function != 0 || !sched_handoff(cpu, next, r->va + (va & (ABI_PAGE - 1)))) {
+    if (r->thread->function != 0 || !sched_handoff(cpu, r->thread, r->va + (va & (ABI_PAGE - 1)))) {
         return false;
     }
     cpu->stats->reverse_hits++;

@@ -263,6 +263,16 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     instance_unlock(cpu);
 }
 
+static __attribute__((noinline)) void resume_call(struct cpu *cpu)
+{
+    struct frame *f = cpu->frame;
+    err_t e = trap_resume(cpu, f->rdi);            // the fast path: no lock
+
+    if (e != ERR_OK) {
+        f->rax = e;
+    }
+}
+
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
@@ -277,12 +287,17 @@ void kernel_syscall(struct cpu *cpu)
         enter_handler(cpu, t, f, 0, t->kern->trap, t->xstack - 8);
         return;
     }
-    if (number != SYS_resume) {
-        (quick_has(number) ? quick_call : syscall_run)(cpu, t, number);
-        return;
-    }
-    err_t e = trap_resume(cpu, f->rdi);            // the fast path: no lock
-    if (e != ERR_OK) {
-        f->rax = e;
+    if (number == SYS_resume) {
+        resume_call(cpu);
+    } else if (number == SYS_yield) {
+        quick_yield(cpu);
+    } else if (number == SYS_signal_wait) {
+        quick_signal_wait(cpu);
+    } else if (number == SYS_mapping_load) {
+        quick_mapping_load(cpu);
+    } else if (number == SYS_mapping_load_and_resume) {
+        quick_mapping_load_and_resume(cpu);
+    } else {
+        syscall_run(cpu, t, number);
     }
 }

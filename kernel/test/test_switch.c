@@ -12,6 +12,7 @@
 #include <abi/syscalls.h>
 
 #include "arch/host/host.h"
+#include "share.h"
 
 enum { OUT = 0x100000, IN = 0x180000 };   // in one leaf table: what was used last is found without a walk
 
@@ -207,6 +208,66 @@ static void test_deadline(void **state)
     host_shutdown();
 }
 
+// The two pass the processor on by signal_wait from here on; b runs.
+static void meet(void)
+{
+    assert_true(runs(&a));
+    assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+    assert_int_equal(call(SYS_wait, 0, 0), ERR_OK);
+    assert_true(runs(&b));
+}
+
+// A receiver whose priority has been changed while it waited goes on with the new one.
+static void test_level(void **state)
+{
+    (void)state;
+    boot(5, "");
+    assert_int_equal(call(SYS_wait, host.clock + 1000, 0), -1);
+    meet();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+    }
+    assert_true(runs(&a));
+    host_advance(2000);                                                  // the first kernel's thread
+    assert_int_equal(call(SYS_thread_priority, b.thread, 9), ERR_OK);
+    first_sleeps();
+    assert_true(runs(&a));
+    assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+    assert_true(runs(&b));
+    assert_int_equal(call(SYS_signal, a.thread, 0), ERR_OK);
+    call(SYS_yield, 0, 0);
+    assert_true(runs(&b));                                               // a is ready, but not an equal any more
+    host_shutdown();
+}
+
+// Somebody pays for all the time, whoever passes the processor on, and to whom.
+static void test_time(void **state)
+{
+    (void)state;
+    boot(5, "");
+    first_sleeps();
+    meet();
+    assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+    assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);                 // from here on the short way
+    const struct cpu *c = &host_instance()->cpu[0];
+    uint64_t since = c->since, ran = c->thread->share->usage->ran;
+    for (unsigned i = 0; i < 10; i++) {
+        host.clock += 100 + i;
+        assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+        assert_int_equal(c->thread->share->usage->ran - ran, c->since - since);
+    }
+    assert_int_equal(call(SYS_signal, runs(&a) ? b.thread : a.thread, 0), ERR_OK);
+    for (unsigned i = 0; i < 10; i++) {
+        bool was_a = runs(&a);
+        host.clock += 100 + i;
+        call(SYS_yield, 0, 0);
+        assert_true(was_a ? runs(&b) : runs(&a));
+        assert_int_equal(c->thread->share->usage->ran - ran, c->since - since);
+    }
+    assert_true(c->since - since >= 2000);
+    host_shutdown();
+}
+
 // Equals take turns by yield, and a deadline that passes meanwhile is kept.
 static void test_yield(void **state)
 {
@@ -267,7 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ping_pong), cmocka_unit_test(test_priority), cmocka_unit_test(test_no_wait),
         cmocka_unit_test(test_deadline),  cmocka_unit_test(test_yield),    cmocka_unit_test(test_slice),
-        cmocka_unit_test(test_bad_state),
+        cmocka_unit_test(test_bad_state), cmocka_unit_test(test_level),    cmocka_unit_test(test_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
