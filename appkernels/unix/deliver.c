@@ -24,6 +24,22 @@ struct fp_state {                        // XSAVE area, and the mark behind it
     uint32_t magic2;
 } __attribute__((aligned(64)));
 
+// What is put on the program's stack, to the byte: it is copied at once.  `frame` begins 8 below a multiple of 16.
+struct pushed {
+    uint8_t  unused[56];                 // not copied
+    struct linux_sigframe frame;
+    uint8_t  gap[16];
+    struct fp_state fp;
+};
+enum {
+    PUSHED_FRAME = offsetof(struct pushed, frame),
+    PUSHED_FP    = offsetof(struct pushed, fp) - PUSHED_FRAME,       // from `frame` to the extended state
+    FP_SIZE      = offsetof(struct fp_state, magic2) + sizeof(uint32_t),
+    PUSHED_SIZE  = PUSHED_FP + FP_SIZE,
+    RESTORER     = offsetof(struct linux_sigframe, uc_flags),        // the return address, which RET takes
+};
+_Static_assert(PUSHED_FRAME % 16 == 8 && offsetof(struct pushed, gap) + 16 == offsetof(struct pushed, fp), "pushed");
+
 struct fp_software {                     // in bytes the processor leaves to software
     uint32_t magic1, extended_size;
     uint64_t features;
@@ -119,31 +135,29 @@ static void context_restore(struct frame *f, const struct linux_sigcontext *c)
 static bool push_frame(struct task *t, const struct linux_sigaction *a, const struct linux_siginfo *info)
 {
     struct frame *f = &t->thread.state->frame[0];
-    struct linux_sigframe frame;
-    struct fp_state fp;
+    struct pushed p;
+    struct linux_sigframe *frame = &p.frame;
     va_t sp = f->rsp - RED_ZONE;
 
     if ((a->flags & SA_ONSTACK) && t->alt_size != 0 && !on_alt_stack(t, f->rsp)) {
         sp = t->alt_sp + t->alt_size;
     }
-    va_t fp_at = (sp - sizeof(fp.bytes) - sizeof(fp.magic2)) & ~63ull;
-    va_t at = ((fp_at - sizeof(frame)) & ~15ull) - 8;
-    fp_save(&fp);
-    memset(&frame, 0, sizeof(frame));
-    frame.restorer = a->restorer;
-    frame.uc_flags = UC_XSTATE | UC_SS;
-    frame.stack = (struct linux_stack){t->alt_sp, (int32_t)t->alt_flags, 0, t->alt_size};
+    va_t fp_at = (sp - FP_SIZE) & ~63ull, at = fp_at - PUSHED_FP;
+    memset(frame, 0, PUSHED_FP);
+    fp_save(&p.fp);
+    frame->restorer = a->restorer;
+    frame->uc_flags = UC_XSTATE | UC_SS;
+    frame->stack = (struct linux_stack){t->alt_sp, (int32_t)t->alt_flags, 0, t->alt_size};
     if (t->alt_size == 0) {
-        frame.stack.flags = SS_DISABLE;
+        frame->stack.flags = SS_DISABLE;
     } else if (on_alt_stack(t, f->rsp)) {
-        frame.stack.flags |= SS_ONSTACK;
+        frame->stack.flags |= SS_ONSTACK;
     }
-    context_save(&frame.context, f);
-    frame.mask = frame.context.oldmask = t->restore_mask ? t->saved_mask : t->blocked;
-    frame.context.fpstate = fp_at;
-    memcpy(frame.info, info, sizeof(*info));
-    if (ux_copy_out(t, fp_at, &fp, sizeof(fp.bytes) + sizeof(fp.magic2)) != 0 ||
-        ux_copy_out(t, at, &frame, sizeof(frame)) != 0) {
+    context_save(&frame->context, f);
+    frame->mask = frame->context.oldmask = t->restore_mask ? t->saved_mask : t->blocked;
+    frame->context.fpstate = fp_at;
+    memcpy(frame->info, info, sizeof(*info));
+    if (ux_copy_out(t, at, frame, PUSHED_SIZE) != 0) {
         return false;
     }
     f->rdi = (uint64_t)info->signo;
@@ -252,34 +266,55 @@ void signal_deliver(struct task *t)
     signal_recalculate(t);
 }
 
+// What the program has at `at` is not as it was pushed: it may have built it itself.
+static bool read_parts(struct task *t, struct pushed *p, va_t at)
+{
+    if (ux_copy_in(t, &p->frame.uc_flags, at + RESTORER, sizeof(p->frame) - RESTORER) != 0) {
+        return false;
+    }
+    va_t fp_at = p->frame.context.fpstate;
+    if (fp_at == 0) {
+        return true;
+    }
+    if (ux_copy_in(t, p->fp.bytes + FP_LEGACY, fp_at + FP_LEGACY, FP_SIZE - FP_LEGACY) != 0) {
+        p->fp.magic2 = 0;
+    }
+    return ux_copy_in(t, &p->fp, fp_at, FP_LEGACY) == 0;
+}
+
+// From the program's stack; what can be checked is checked in this copy.
+static bool read_pushed(struct task *t, struct pushed *p, va_t at)
+{
+    return (ux_copy_in(t, &p->frame.uc_flags, at + RESTORER, PUSHED_SIZE - RESTORER) == 0 &&
+            p->frame.context.fpstate == at + PUSHED_FP) ||
+           read_parts(t, p, at);
+}
+
+static bool is_extended(const struct fp_state *s)
+{
+    const struct fp_software *software = (const struct fp_software *)(s->bytes + FP_SOFTWARE);
+
+    return software->magic1 == FP_MAGIC1 && software->xstate_size == XSTATE_SIZE && s->magic2 == FP_MAGIC2;
+}
+
 long signal_return(struct task *t)
 {
     struct frame *f = &t->thread.state->frame[0];
-    struct linux_sigframe frame;
-    struct fp_state fp;
+    struct pushed p;
+    const struct linux_sigframe *frame = &p.frame;
 
-    // The handler's RET took the return address.
-    bool good = ux_copy_in(t, &frame.uc_flags, f->rsp, sizeof(frame) - sizeof(frame.restorer)) == 0;
-    if (good && frame.context.fpstate != 0) {
-        good = ux_copy_in(t, &fp, frame.context.fpstate, FP_LEGACY) == 0;
-        const struct fp_software *software = (const struct fp_software *)(fp.bytes + FP_SOFTWARE);
-        bool extended = good && software->magic1 == FP_MAGIC1 && software->xstate_size == XSTATE_SIZE &&
-                        ux_copy_in(t, fp.bytes + FP_LEGACY, frame.context.fpstate + FP_LEGACY,
-                                   sizeof(fp.bytes) + sizeof(fp.magic2) - FP_LEGACY) == 0 &&
-                        fp.magic2 == FP_MAGIC2;
-        good = good && fp_restore(&fp, extended);
-    }
-    if (!good) {
+    if (!read_pushed(t, &p, f->rsp - RESTORER) ||
+        (frame->context.fpstate != 0 && !fp_restore(&p.fp, is_extended(&p.fp)))) {
         signal_force(t, SIGSEGV, SI_KERNEL, 0);
         return (long)f->rax;
     }
-    context_restore(f, &frame.context);
-    if (!on_alt_stack(t, f->rsp) && frame.stack.size != 0 && !(frame.stack.flags & SS_DISABLE)) {
-        t->alt_sp = frame.stack.sp;
-        t->alt_size = frame.stack.size;
-        t->alt_flags = (uint32_t)frame.stack.flags & LINUX_SS_AUTODISARM;
+    context_restore(f, &frame->context);
+    if (!on_alt_stack(t, f->rsp) && frame->stack.size != 0 && !(frame->stack.flags & SS_DISABLE)) {
+        t->alt_sp = frame->stack.sp;
+        t->alt_size = frame->stack.size;
+        t->alt_flags = (uint32_t)frame->stack.flags & LINUX_SS_AUTODISARM;
     }
     t->restart = RESTART_NONE;
-    signal_set_mask(t, frame.mask);
+    signal_set_mask(t, frame->mask);
     return (long)f->rax;
 }

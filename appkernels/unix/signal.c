@@ -10,7 +10,9 @@
 
 enum { FIRST_REALTIME = 32, QUEUE_MAX = 32768 };
 
-static unsigned queued;                  // entries in all queues
+static unsigned queued;                  // entries in all queues, but for this one:
+static struct sig_entry ready;           // needs no memory; nearly always free, as most signals are taken at once
+static bool ready_used;
 
 static const uint64_t ignored_by_default =
     SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH);
@@ -91,6 +93,33 @@ void ux_mask_for_call(struct task *t, uint64_t mask)
 
 // ---- queues -----------------------------------------------------------------------------------------------
 
+static struct sig_entry *entry_new(void)
+{
+    struct sig_entry *e = &ready;
+
+    if (!ready_used) {
+        ready_used = true;
+    } else {
+        e = queued < QUEUE_MAX ? ak_alloc(sizeof(*e)) : NULL;
+        if (e == NULL) {
+            return NULL;
+        }
+        queued++;
+    }
+    e->next = NULL;
+    return e;
+}
+
+static void entry_drop(struct sig_entry *e)
+{
+    if (e == &ready) {
+        ready_used = false;
+        return;
+    }
+    queued--;
+    ak_free(e, sizeof(*e));
+}
+
 static int queue_add(struct sig_queue *q, const struct linux_siginfo *info)
 {
     uint64_t bit = SIG_BIT(info->signo);
@@ -98,7 +127,7 @@ static int queue_add(struct sig_queue *q, const struct linux_siginfo *info)
     if (info->signo < FIRST_REALTIME && (q->set & bit)) {
         return 0;
     }
-    struct sig_entry *e = queued < QUEUE_MAX ? ak_alloc(sizeof(*e)) : NULL;
+    struct sig_entry *e = entry_new();
     if (e == NULL) {
         // An ordinary signal comes without its story, a queued one cannot come.
         if (info->signo >= FIRST_REALTIME && info->code != SI_USER) {
@@ -107,7 +136,6 @@ static int queue_add(struct sig_queue *q, const struct linux_siginfo *info)
         q->set |= bit;
         return 0;
     }
-    queued++;
     e->info = *info;
     *(q->last != NULL ? &q->last->next : &q->first) = e;
     q->last = e;
@@ -140,8 +168,7 @@ static void queue_take(struct sig_queue *q, int signal, struct linux_siginfo *in
             break;
         }
     }
-    queued--;
-    ak_free(e, sizeof(*e));
+    entry_drop(e);
 }
 
 void signal_flush(struct sig_queue *q, uint64_t set)

@@ -89,7 +89,8 @@ static void ordinary_once_realtime_each(void **state)
     assert_int_equal(pending(task), 0);
 }
 
-// Without memory an ordinary signal comes without its story; one that was to be queued is refused.
+// Without memory there is one entry; then an ordinary signal comes without its story, and one that was to be queued is
+// refused.
 static void no_memory(void **state)
 {
     struct linux_siginfo info = {.signo = 40, .code = SI_QUEUE};
@@ -97,14 +98,20 @@ static void no_memory(void **state)
     (void)state;
     mask(task, SIG_SETMASK, ~0ull);
     machine_allow = 0;
+    assert_int_equal(signal_send_process(task->process, &info), 0);
+    assert_int_equal(signal_send_process(task->process, &info), -EAGAIN);
+    assert_true(signal_take(task, SIG_BIT(40), &info));
+    assert_false(signal_take(task, SIG_BIT(40), &info));
+    assert_int_equal(signal_send_process(task->process, &info), 0);
     assert_int_equal(signal_send_process(task->process, &info), -EAGAIN);
     info.signo = SIGUSR1;
     assert_int_equal(signal_send_process(task->process, &info), 0);
     assert_int_equal(signal_send_process(task->process, &info), 0);
     machine_allow = -1;
-    assert_int_equal(pending(task), SIG_BIT(SIGUSR1));
+    assert_int_equal(pending(task), SIG_BIT(40) | SIG_BIT(SIGUSR1));
     assert_true(signal_take(task, SIG_BIT(SIGUSR1), &info));
     assert_false(signal_take(task, SIG_BIT(SIGUSR1), &info));
+    assert_true(signal_take(task, SIG_BIT(40), &info));
 }
 
 static void random_queues(void **state)
@@ -212,6 +219,53 @@ static void handler_and_back(void **state)
     assert_int_equal(f->rip, MACHINE_CODE + 2);
 }
 
+static uint32_t mxcsr(void)
+{
+    uint32_t v;
+    __asm__ volatile("stmxcsr %0" : "=m"(v));
+    return v;
+}
+
+// The extended state is where the frame says, which may be anywhere, and the frame where the stack pointer says.
+static void frame_elsewhere(void **state)
+{
+    enum { IN_PLACE, STATE_ELSEWHERE, AT_THE_END, NO_STATE, REFUSED };
+    const uint32_t want[] = {0x1f80, 0x3f80, 0x5f80, 0x3f80};
+    struct frame *f = &task->thread.state->frame[0];
+    struct linux_sigframe frame;
+    uint8_t fp[XSTATE_SIZE + 4];
+    uint64_t gap[2];
+    const va_t sp = f->rsp;
+
+    (void)state;
+    action(task, SIGUSR1, HANDLER, 0, 0);
+    for (unsigned i = IN_PLACE; i <= REFUSED; i++) {
+        kill_it(SIGUSR1);
+        assert_int_equal(entered(task), SIGUSR1);
+        assert_int_equal(ux_copy_in(task, &frame, f->rsp, sizeof(frame)), 0);
+        assert_int_equal(ux_copy_in(task, gap, f->rsp + sizeof(frame), sizeof(gap)), 0);
+        assert_true((gap[0] | gap[1]) == 0 && frame.context.fpstate == f->rsp + sizeof(frame) + sizeof(gap));
+        assert_int_equal(ux_copy_in(task, fp, frame.context.fpstate, sizeof(fp)), 0);
+        *(uint32_t *)(fp + 24) = i == REFUSED ? 0x11f80 : i == NO_STATE ? 0x7f80 : want[i];
+        va_t fp_at = i == IN_PLACE ? frame.context.fpstate : SLOT(30);
+        assert_int_equal(ux_copy_out(task, fp_at, fp, sizeof(fp)), 0);
+        frame.context.fpstate = i == NO_STATE ? 0 : fp_at;
+        f->rsp = i >= AT_THE_END ? SLOT(MACHINE_PAGES) - sizeof(frame) : f->rsp;   // no room for the state behind it
+        assert_int_equal(ux_copy_out(task, f->rsp, &frame, sizeof(frame)), 0);
+        if (i == NO_STATE) {
+            __asm__ volatile("ldmxcsr %0" : : "m"(want[i]));
+        }
+        leave_handler(task);
+        if (i < REFUSED) {
+            assert_int_equal(mxcsr(), want[i]);
+            assert_int_equal(f->rsp, sp);
+        }
+    }
+    assert_true(task->process->zombie);
+    assert_int_equal(task->process->status, SIGSEGV);
+    __asm__ volatile("ldmxcsr %0" : : "m"(want[IN_PLACE]));
+}
+
 static void handler_flags(void **state)
 {
     struct frame *f = &task->thread.state->frame[0];
@@ -306,8 +360,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(masks), TEST(kill_and_stop_are_not_caught), TEST(invalid_numbers), TEST(who_may_send),
         TEST(ordinary_once_realtime_each), TEST(no_memory), TEST(random_queues),
-        TEST(ignored_are_dropped), TEST(handler_and_back), TEST(handler_flags), TEST(defaults),
-        TEST(forced),
+        TEST(ignored_are_dropped), TEST(handler_and_back), TEST(frame_elsewhere), TEST(handler_flags),
+        TEST(defaults), TEST(forced),
     };
 
     machine_seed("signal");
