@@ -59,6 +59,7 @@ static inline void arch_relax(void);
 
 // Page-table entries (inline).  access is of enum map_flags; the functions know nothing of policy.
 static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access);     // access may have MAP_LARGE for level 1
+// That of a frame n bytes on is the same plus n.
 static inline pte_t arch_pte_table(pa_t table);
 static inline bool  arch_pte_present(pte_t e);                   // there is an entry, even if it allows nothing
 static inline bool  arch_pte_large(pte_t e);                     // a 2-MiB leaf at level 1
@@ -68,6 +69,7 @@ static inline uint32_t arch_pte_access(pte_t e);                 // MAP_READ, _W
 // MAP_LOST beside it, which is the supervisor's own flag, says so.
 enum { MAP_LOST = 1 << 16 };
 static inline bool  arch_pte_lost(pte_t e);
+static inline bool  arch_pte_message(pte_t e);
 static inline bool  arch_pte_referenced(pte_t e);
 static inline bool  arch_pte_modified(pte_t e);
 static inline pte_t arch_pte_clear_referenced(pte_t e);          // as a value; store it with atomic ops

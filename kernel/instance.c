@@ -67,7 +67,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     }
     at_least("tables", s->tables, least, 1 << 24);
     s->groups = (s->memory_end + ABI_GROUP - 1) / ABI_GROUP;
-    s->buckets = 1;
+    s->buckets = ABI_GROUP / ABI_PAGE;            // at least: see pmap_quick.h
     while (s->buckets < s->mappings / 2) {
         s->buckets *= 2;
     }

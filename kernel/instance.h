@@ -83,9 +83,19 @@ static inline struct appkernel *kernel_find(struct instance *in, oid_t id)
 {
     return (struct appkernel *)cache_find(&in->kernels, id);
 }
-static inline struct space *space_find(struct instance *in, oid_t id)
+// As cache_find() does it, but with a stride that the compiler knows.
+static inline bool space_get(const struct instance *in, oid_t id, struct space **s)
 {
-    return (struct space *)cache_find(&in->spaces, id);
+    uint64_t slot = OID_SLOT(id);
+
+    *s = (struct space *)(void *)in->spaces.objects + slot;
+    return id != 0 && slot < in->spaces.size && load_relaxed(&(*s)->o.id) == id;
+}
+static inline struct space *space_find(const struct instance *in, oid_t id)
+{
+    struct space *s;
+
+    return space_get(in, id, &s) ? s : NULL;
 }
 static inline struct thread *thread_find(struct instance *in, oid_t id)
 {
@@ -116,6 +126,19 @@ static inline void instance_lock(struct cpu *cpu)
     }
     cpu->locked = true;
     cpu->instance->work = 0;
+}
+// The same, if nobody has it.
+static inline bool instance_try(struct cpu *cpu)
+{
+    struct instance *in = cpu->instance;
+
+    assert(!cpu->locked);
+    if (__builtin_expect(exchange_acq_rel(&in->lock.held, 1) != 0, 0)) {     // pairs as above
+        return false;
+    }
+    cpu->locked = true;
+    in->work = 0;
+    return true;
 }
 // May this step do more?
 static inline bool work_left(const struct instance *in)

@@ -7,9 +7,9 @@
 #include "base.h"
 #include "frame_state.h"
 #include "instance.h"
+#include "mapping_quick.h"
 #include "mapping_room.h"
 #include "pmap.h"
-#include "pmap_quick.h"
 #include "quota.h"
 #include "rights.h"
 #include "table.h"
@@ -22,11 +22,6 @@ enum {
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     KEPT = MAP_DEVICE | MAP_LARGE | MAP_MESSAGE | MAP_REMOTE, // when rights are lowered
 };
-
-static uint32_t entry_bits(pte_t e)
-{
-    return (arch_pte_referenced(e) ? FRAME_REFERENCED : 0u) | (arch_pte_modified(e) ? FRAME_MODIFIED : 0u);
-}
 
 // k has n records more of the pool, or less.
 static void count_records(struct appkernel *k, bool locked, uint32_t n)
@@ -321,49 +316,6 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
     return r == NULL;
 }
 
-static inline __attribute__((always_inline)) bool load_quick(struct instance *in, struct appkernel *k, struct space *s,
-                                                             va_t va, pa_t pa, uint64_t flags)
-{
-    enum { GOOD = 1 << MAP_READ | 1 << MAP_WRITE | 1 << MAP_EXEC | 1 << (MAP_READ | MAP_WRITE) |
-                  1 << (MAP_READ | MAP_EXEC) };
-    struct table *t = table_last(s, va);
-    uint64_t pfn = pa >> ABI_PAGE_SHIFT, group = pa >> ABI_GROUP_SHIFT;
-    _Static_assert(((uint32_t)GROUP_READ | (uint32_t)MAP_WRITE) == (uint32_t)GROUP_WRITE, "the same bit");
-    uint32_t need = GROUP_READ | (uint32_t)(flags & MAP_WRITE);
-    struct system_stats *stats = in->stats;
-
-    if (t == NULL || flags > MAP_ACCESS || !(GOOD >> flags & 1) || ((va | pa) & (ABI_PAGE - 1)) != 0 || s->owner != k ||
-        k->held[OBJECT_MAPPING] >= k->limits.range[OBJECT_MAPPING].most ||
-        group >= in->groups || (rights_get(k, group) & need) != need || pfn - k->first_frame >= k->frame_count) {
-        return false;
-    }
-    pte_t *pte = table_leaf(t, va);
-    if (arch_pte_present(*pte) || !pmap_insert_quick(in, pfn, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot)) {
-        return false;
-    }
-    store_relaxed(pte, arch_pte_leaf(pa, (uint32_t)flags));
-    t->used++;
-    k->held[OBJECT_MAPPING]++;
-    stats->loads[OBJECT_MAPPING]++;
-    return true;
-}
-
-bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
-{
-    return load_quick(in, k, s, va, pa, flags);
-}
-
-uint64_t mapping_load_some(struct instance *in, struct appkernel *k, struct space *s, const struct map_entry *entry,
-                           uint64_t count)
-{
-    uint64_t n = 0;
-
-    while (n < count && load_quick(in, k, s, entry[n].va, entry[n].pa, entry[n].flags)) {
-        n++;
-    }
-    return n;
-}
-
 // Lower an entry's rights; true if it had been modified.
 static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t access,
                           struct tlb_batch *b)
@@ -401,6 +353,10 @@ err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, u
     while (table_next(in, s, va, end, &leaf)) {
         if (access != 0) {
             *count += mapping_lower(cpu, s, *va, &leaf, access, &b);
+        } else if (reason != REASON_EVICTED && leaf.level == 0 && drop_quick(in, s, *va, leaf.table, leaf.pte)) {
+            tlb_batch_add(&b, *va);
+            in->work += WORK_MAPPING;
+            (*count)++;
         } else {
             mapping_drop(cpu, s, *va, &leaf, reason, &b);
             (*count)++;

@@ -128,9 +128,10 @@ bool pmap_is_full(struct instance *in, uint64_t pfn)
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn)
 {
     struct record *r = pmap_first(in, pfn);
+    uint64_t second = vpn | record_tag(space, 0);
     uint32_t count = 0;
 
-    while (r != NULL && (r->pfn != pfn || r->vpn != vpn || r->space != space || r->type != RECORD_MAPPING)) {
+    while (r != NULL && !record_is(r, pfn, second)) {
         r = pmap_next(in, r);
         count++;
     }
@@ -286,9 +287,10 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
 {
     uint32_t *bucket = bucket_of(in, pfn);
     struct record *before = NULL, *r = record_at(in, *bucket);
+    uint64_t second = vpn | record_tag(space, 0);
     uint32_t count = 0;
 
-    while (r != NULL && (r->pfn != pfn || r->vpn != vpn || r->space != space || r->type != RECORD_MAPPING)) {
+    while (r != NULL && !record_is(r, pfn, second)) {
         before = r;
         r = record_at(in, (uint32_t)r->link);
         count++;

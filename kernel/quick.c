@@ -3,59 +3,87 @@
 
 #include "atomic.h"
 #include "instance.h"
-#include "mapping.h"
+#include "mapping_quick.h"
 #include "sched.h"
 #include "signal.h"
 #include "syscall.h"
 #include "trap.h"
 
-// In a handler: map what the program missed, and go back to it.
-static bool load_and_resume(struct cpu *cpu, struct thread *t, struct space *s, oid_t id)
+// Load the mapping that a call's registers name.
+static inline __attribute__((always_inline)) bool load(struct instance *in, struct cpu *cpu, oid_t id)
 {
-    struct frame *f = cpu->frame;
+    const struct thread *t = cpu->thread;
+    const struct frame *f = cpu->frame;
+    struct space *s;
 
-    if (t->depth == 0 || !mapping_load_quick(cpu->instance, t->kern, s, load_relaxed(&f->rsi), load_relaxed(&f->rdx),
-                                             load_relaxed(&f->r10))) {
-        return false;
-    }
-    err_t e = trap_resume(cpu, id);
-    if (e != ERR_OK) {
-        f->rax = e;
-    }
-    return true;
+    return t->o.id != 0 && space_get(in, id, &s) &&
+           load_quick(in, t->kern, s, load_relaxed(&f->rsi), load_relaxed(&f->rdx), load_relaxed(&f->r10));
 }
 
-static bool load(struct cpu *cpu, struct thread *t, struct space *s)
+static void load_way(struct cpu *cpu)
 {
-    struct frame *f = cpu->frame;
+    struct instance *in = cpu->instance;
 
-    if (!mapping_load_quick(cpu->instance, t->kern, s, load_relaxed(&f->rsi), load_relaxed(&f->rdx),
-                            load_relaxed(&f->r10))) {
-        return false;
+    if (instance_try(cpu)) {
+        bool done = load(in, cpu, load_relaxed(&cpu->frame->rdi));
+        instance_unlock(cpu);
+        if (done) {
+            cpu->frame->rax = ERR_OK;
+            cpu->frame->rdx = 0;
+            return;
+        }
     }
-    f->rax = ERR_OK;
-    f->rdx = 0;
-    return true;
+    syscall_run(cpu, cpu->thread, SYS_mapping_load);
 }
 
-static inline bool find_and_load(struct cpu *cpu)
+// In a handler: map what the program missed, and go back to it.  The second part needs no lock.
+static void load_and_resume_way(struct cpu *cpu)
 {
-    struct space *s = space_find(cpu->instance, load_relaxed(&cpu->frame->rdi));
-    return s != NULL && load(cpu, cpu->thread, s);
-}
-
-static inline bool find_load_and_resume(struct cpu *cpu)
-{
+    struct instance *in = cpu->instance;
     oid_t id = load_relaxed(&cpu->frame->rdi);
-    struct space *s = space_find(cpu->instance, id);
-    return s != NULL && load_and_resume(cpu, cpu->thread, s, id);
+
+    if (instance_try(cpu)) {
+        bool done = cpu->thread->depth > 0 && load(in, cpu, id);
+        instance_unlock(cpu);
+        if (done) {
+            trap_resume_call(cpu, id);
+            return;
+        }
+    }
+    syscall_run(cpu, cpu->thread, SYS_mapping_load_and_resume);
 }
 
-// `attempt` has done all or nothing; then the same thread still runs.
-static inline __attribute__((always_inline)) void quick(struct cpu *cpu, bool (*attempt)(struct cpu *), uint64_t number)
+// One page, from the beginning.
+static void unload_way(struct cpu *cpu)
 {
+    struct instance *in = cpu->instance;
+    struct frame *f = cpu->frame;
+    va_t va = load_relaxed(&f->rsi);
+
+    if (load_relaxed(&f->rdx) == ABI_PAGE && (load_relaxed(&f->r8) | load_relaxed(&f->r9)) == 0 && instance_try(cpu)) {
+        struct space *s;
+        bool done = cpu->thread->o.id != 0 && space_get(in, load_relaxed(&f->rdi), &s) &&
+                    unload_quick(cpu, in, cpu->thread->kern, s, va);
+        instance_unlock(cpu);
+        if (done) {
+            f->rax = ERR_OK;
+            f->rdx = 1;
+            f->r8 = 1;
+            f->r9 = va + ABI_PAGE;
+            return;
+        }
+    }
+    syscall_run(cpu, cpu->thread, SYS_mapping_unload);
+}
+
+// Calls that switch to another thread.
+static inline __attribute__((always_inline)) void switch_way(struct cpu *cpu, uint64_t number,
+                                                             bool (*quick)(struct cpu *))
+{
+    struct thread *t = cpu->thread;
+
     instance_lock(cpu);
-    if (cpu->thread->o.id != 0 && attempt(cpu)) {
+    if (t->o.id != 0 && quick(cpu)) {
         if (cpu->resched) {
             sched_exit(cpu);
         }
@@ -86,3 +114,21 @@ __attribute__((noinline)) void quick_mapping_load_and_resume(struct cpu *cpu)
 {
     quick(cpu, find_load_and_resume, SYS_mapping_load_and_resume);
 }
+
+static void yield_way(struct cpu *cpu)
+{
+    switch_way(cpu, SYS_yield, sched_yield_quick);
+}
+
+static void signal_wait_way(struct cpu *cpu)
+{
+    switch_way(cpu, SYS_signal_wait, signal_handoff);
+}
+
+const quick_way quick_ways[SYS_COUNT] = {
+    [SYS_mapping_load] = load_way,
+    [SYS_mapping_load_and_resume] = load_and_resume_way,
+    [SYS_mapping_unload] = unload_way,
+    [SYS_signal_wait] = signal_wait_way,
+    [SYS_yield] = yield_way,
+};

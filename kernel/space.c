@@ -7,6 +7,7 @@
 #include "cache.h"
 #include "instance.h"
 #include "mapping.h"
+#include "pmap_quick.h"
 #include "rights.h"
 #include "sched.h"
 #include "writeback.h"
@@ -45,6 +46,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->place = arch_phys(d->place);
     s->place_pa = d->place;
     s->root = in->root_base + (pa_t)s->o.slot * ABI_PAGE;
+    s->tag = record_tag(s->o.slot, k->o.slot);
     list_init(&s->tables);
     s->last = NULL;
     s->loader = cpu->thread;

@@ -20,6 +20,7 @@ struct space {
     struct appkernel *manager;     // l  changes once, when its kernel is loaded
     struct appkernel *kernel;      // l  the kernel whose own space this is, or NULL
     pa_t              root;        // I
+    uint64_t          tag;         // I  of records of usual mappings in it that its owner loads: pmap_quick.h
     uint32_t          rule;        // I  enum trap_rule
     uint64_t          cookie;      // I
     struct place     *place;       // I  owner's memory

@@ -216,11 +216,24 @@ static err_t sys_mapping_load(struct call *c)
     return c->a[3] & (MAP_SIGNAL | MAP_COPY) ? load_more(c, s) : load_one(c, s, c->a[1], c->a[2], c->a[3]);
 }
 
+// As many entries of the array at `at` as are usual and lie in the same page.
+static uint64_t load_usual(struct call *c, struct space *s, va_t at, uint64_t count)
+{
+    size_t rest;
+    const struct map_entry *entry = usercopy_see(c->cpu, at, &rest);
+
+    if (entry == NULL || at % _Alignof(struct map_entry) != 0) {
+        return 0;
+    }
+    rest /= sizeof(*entry);
+    return mapping_load_some(c->in, c->kern, s, entry, rest < count ? rest : count);
+}
+
 // Entries are loaded in order until one cannot be; the value says how many were.  Progress is in the caller's R9.
 static err_t sys_mapping_load_batch(struct call *c)
 {
-    struct map_entry entry[MAP_BATCH];
     struct space *s = space_find(c->in, c->a[0]);
+    struct map_entry entry;
 
     if (c->a[2] == 0 || c->a[2] > MAP_BATCH) {
         return ERR_INVAL;
@@ -228,17 +241,17 @@ static err_t sys_mapping_load_batch(struct call *c)
     if (s == NULL) {
         return ERR_STALE;
     }
-    uint64_t done = c->a[5] < c->a[2] ? c->a[5] : 0, n = c->a[2] - done;
-    err_t e = usercopy_in(c->cpu, entry, c->a[1] + done * sizeof(entry[0]), n * sizeof(entry[0]), &c->bad);
-    uint64_t i = 0;
-    while (e == ERR_OK && i < n) {
-        i += mapping_load_some(c->in, c->kern, s, &entry[i], n - i);
-        if (i < n) {
-            e = load_one(c, s, entry[i].va, entry[i].pa, entry[i].flags);
-            i += e == ERR_OK;
+    uint64_t done = c->a[5] < c->a[2] ? c->a[5] : 0;
+    err_t e = ERR_OK;
+    while (e == ERR_OK && done < c->a[2]) {
+        done += load_usual(c, s, c->a[1] + done * sizeof(entry), c->a[2] - done);
+        if (done < c->a[2]) {
+            e = usercopy_in(c->cpu, &entry, c->a[1] + done * sizeof(entry), sizeof(entry), &c->bad);
+            e = e != ERR_OK ? e : load_one(c, s, entry.va, entry.pa, entry.flags);
+            done += e == ERR_OK;
         }
     }
-    c->frame->r9 = c->value = done + i;
+    c->frame->r9 = c->value = done;
     return e;
 }
 

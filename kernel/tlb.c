@@ -63,10 +63,25 @@ void tlb_flush_locked(struct cpu *cpu, struct tlb_batch *b)
         }
     }
     in->stats->shootdowns += asked != 0;
-    for (uint32_t i = 0; i < in->cpus; i++) {
-        while ((asked >> i & 1) && load_acquire(&in->cpu[i].flush_done) == 0) {   // pairs with tlb_answer()
+    for (uint32_t i = 0; asked != 0; i++, asked >>= 1) {
+        while ((asked & 1) && load_acquire(&in->cpu[i].flush_done) == 0) {   // pairs with tlb_answer()
             arch_relax();
         }
     }
     b->count = 0;
+}
+
+void tlb_flush_page(struct cpu *cpu, struct space *s, va_t va)
+{
+    struct tlb_batch b;
+
+    if (cpu->instance->cpus == 1) {
+        if (cpu->root == s->root) {
+            arch_tlb_flush_page(va);
+        }
+        return;
+    }
+    tlb_batch_init(&b, s);
+    tlb_batch_add(&b, va);
+    tlb_flush_locked(cpu, &b);
 }

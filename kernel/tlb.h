@@ -32,5 +32,7 @@ static inline void tlb_batch_add(struct tlb_batch *b, va_t va)
 }
 // Returns when no processor holds an old translation of the batch.  _locked: the instance lock is held.
 void tlb_flush_locked(struct cpu *cpu, struct tlb_batch *b);
+// The same for one page, whose entry has changed; short if no other processor exists.
+void tlb_flush_page(struct cpu *cpu, struct space *s, va_t va);
 // Answer a shoot-down request, if there is one.
 void tlb_answer(struct cpu *cpu);

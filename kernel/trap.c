@@ -136,7 +136,7 @@ static void resume_at(struct cpu *cpu, struct thread *t, uint32_t depth)
     cpu->stats->resumes++;
 }
 
-err_t trap_resume(struct cpu *cpu, oid_t id)
+static inline __attribute__((always_inline)) err_t resume(struct cpu *cpu, oid_t id)
 {
     struct thread *t = cpu->thread;
     struct space *s = load_relaxed(&t->space);
@@ -172,6 +172,20 @@ err_t trap_resume(struct cpu *cpu, oid_t id)
         resume_signalled(cpu);
     }
     return ERR_OK;
+}
+
+err_t trap_resume(struct cpu *cpu, oid_t id)
+{
+    return resume(cpu, id);
+}
+
+__attribute__((noinline)) void trap_resume_call(struct cpu *cpu, oid_t id)
+{
+    err_t e = resume(cpu, id);
+
+    if (e != ERR_OK) {
+        cpu->frame->rax = e;                      // still the caller's
+    }
 }
 
 // A page that is mapped does not allow the access.  Gives what to forward, or 0 if it was the first write to a
@@ -263,16 +277,6 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     instance_unlock(cpu);
 }
 
-static __attribute__((noinline)) void resume_call(struct cpu *cpu)
-{
-    struct frame *f = cpu->frame;
-    err_t e = trap_resume(cpu, f->rdi);            // the fast path: no lock
-
-    if (e != ERR_OK) {
-        f->rax = e;
-    }
-}
-
 void kernel_syscall(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
@@ -287,17 +291,13 @@ void kernel_syscall(struct cpu *cpu)
         enter_handler(cpu, t, f, 0, t->kern->trap, t->xstack - 8);
         return;
     }
-    if (number == SYS_resume) {
-        resume_call(cpu);
-    } else if (number == SYS_yield) {
-        quick_yield(cpu);
-    } else if (number == SYS_signal_wait) {
-        quick_signal_wait(cpu);
-    } else if (number == SYS_mapping_load) {
-        quick_mapping_load(cpu);
-    } else if (number == SYS_mapping_load_and_resume) {
-        quick_mapping_load_and_resume(cpu);
-    } else {
-        syscall_run(cpu, t, number);
+    if (number != SYS_resume) {
+        if (number < SYS_COUNT && quick_ways[number] != NULL) {
+            quick_ways[number](cpu);
+        } else {
+            syscall_run(cpu, t, number);
+        }
+        return;
     }
+    trap_resume_call(cpu, f->rdi);                 // the fast path: no lock
 }

@@ -15,3 +15,5 @@ struct thread;
 void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr);
 // Back to the frame below; if that is the program, in space `id` (0: the one it had).  No lock held.
 err_t trap_resume(struct cpu *cpu, oid_t id);
+// The same as the end of a call: an error is its result.
+void  trap_resume_call(struct cpu *cpu, oid_t id);

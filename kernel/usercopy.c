@@ -6,8 +6,7 @@
 #include "instance.h"
 #include "table.h"
 
-// Where va of the caller's space is in the map of memory, and how many bytes follow in the same page.
-static const void *locate(struct cpu *cpu, va_t va, size_t *rest)
+const void *usercopy_see(struct cpu *cpu, va_t va, size_t *rest)
 {
     struct thread *t = cpu->thread;
     struct space *s = t->depth > 0 ? t->kern->space : t->space;
@@ -28,7 +27,7 @@ err_t usercopy_in(struct cpu *cpu, void *to, va_t from, size_t length, va_t *bad
 
     while (length > 0) {
         size_t rest;
-        const void *at = locate(cpu, from, &rest);
+        const void *at = usercopy_see(cpu, from, &rest);
         if (at == NULL) {
             *bad = from;
             return (err_t)ERR_USER_FAULT;

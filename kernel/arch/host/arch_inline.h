@@ -74,6 +74,10 @@ static inline bool arch_pte_lost(pte_t e)
 {
     return e & HOST_PTE_LOST;
 }
+static inline bool arch_pte_message(pte_t e)
+{
+    return e & HOST_PTE_MESSAGE;
+}
 static inline bool arch_pte_referenced(pte_t e)
 {
     return e & HOST_PTE_REFERENCED;
