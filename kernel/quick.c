@@ -76,7 +76,7 @@ static void unload_way(struct cpu *cpu)
     syscall_run(cpu, cpu->thread, SYS_mapping_unload);
 }
 
-// Calls that switch to another thread.
+// Calls that switch to another thread; `quick` has done all or nothing, and then the same thread still runs.
 static inline __attribute__((always_inline)) void switch_way(struct cpu *cpu, uint64_t number,
                                                              bool (*quick)(struct cpu *))
 {
@@ -91,28 +91,7 @@ static inline __attribute__((always_inline)) void switch_way(struct cpu *cpu, ui
         return;
     }
     instance_unlock(cpu);
-    syscall_run(cpu, cpu->thread, number);
-}
-
-// Not inline: kernel_syscall() needs no stack without them.
-__attribute__((noinline)) void quick_yield(struct cpu *cpu)
-{
-    quick(cpu, sched_yield_quick, SYS_yield);
-}
-
-__attribute__((noinline)) void quick_signal_wait(struct cpu *cpu)
-{
-    quick(cpu, signal_handoff, SYS_signal_wait);
-}
-
-__attribute__((noinline)) void quick_mapping_load(struct cpu *cpu)
-{
-    quick(cpu, find_and_load, SYS_mapping_load);
-}
-
-__attribute__((noinline)) void quick_mapping_load_and_resume(struct cpu *cpu)
-{
-    quick(cpu, find_load_and_resume, SYS_mapping_load_and_resume);
+    syscall_run(cpu, t, number);
 }
 
 static void yield_way(struct cpu *cpu)
