@@ -212,7 +212,7 @@ static void stand_in(uint64_t ticks)
 
     do {
         (void)sys_wait_signal(until, &va);
-        if (va != 0) {
+        if (va >= in_at && va < in_at + pairs * (va_t)ABI_LARGE) {         // devices' signals come here, too
             take(&pair[(va - in_at) / ABI_LARGE], va);
         }
     } while (va != 0 || now() < until);
