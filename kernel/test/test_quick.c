@@ -335,11 +335,11 @@ static int64_t load(uint64_t va, unsigned page, uint64_t flags)
     return call(1, SYS_mapping_load, space, va, k[1].memory + page * (pa_t)ABI_PAGE, flags, 0, 0);
 }
 
-static void boot(void)
+static void boot(const char *cmdline)
 {
     static const struct kernel_limits limits[ALL] = {{0}, {.max_priority = 20, .locked_mappings = 8}};
 
-    kernels_boot(TINY, k, ALL, limits);
+    kernels_boot(cmdline, k, ALL, limits);
     struct space_desc s = {.rule = TRAP_FORWARD, .place = kernel_pages(&k[1], 1)};
     assert_int_equal(kernel_load(&k[1], SYS_space_load, &s, sizeof(s), &space), ERR_OK);
     assert_int_equal(load(AT, 8, MAP_READ), ERR_OK);           // the table stays
@@ -351,7 +351,7 @@ static void test_registers(void **unused)
     const struct frame *f;
 
     (void)unused;
-    boot();
+    boot(TINY);
     f = host_instance()->cpu[1].frame;
     for (unsigned locked = 0; locked < 2; locked++) {
         assert_int_equal(load(AT + ABI_PAGE, 9, MAP_WRITE | (locked ? MAP_LOCKED : 0)), ERR_OK);
@@ -382,7 +382,7 @@ static void test_hostile(void **unused)
     };
 
     (void)unused;
-    boot();
+    boot(TINY);
     uint32_t free = host_instance()->stats->free_mappings;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(unload(bad[i][0], bad[i][1], 0, 0), ERR_INVAL);
@@ -408,7 +408,7 @@ static void test_batch_across_pages(void **unused)
 {
     (void)unused;
     for (unsigned offset = 0; offset <= 4 * sizeof(struct map_entry); offset += 4) {
-        boot();
+        boot(TINY);
         struct cpu *cpu = &host_instance()->cpu[1];
         struct frame *f = cpu->frame;
         char *end = (char *)host_at(k[1].memory) + ABI_PAGE;    // both pages are beside each other in memory, too
@@ -441,6 +441,31 @@ static void test_batch_across_pages(void **unused)
     }
 }
 
+// One frame at more addresses than a bucket has ways: a batch replaces the oldest as single loads do.
+static void test_full_bucket(void **unused)
+{
+    enum { COUNT = 40, BATCHES = 5 };
+    struct map_entry *e;
+
+    (void)unused;
+    boot("kernels=4 spaces=8 threads=10 mappings=512 slice=500");
+    e = host_at(k[1].memory);
+    for (unsigned b = 0; b < BATCHES; b++) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            e[i] = (struct map_entry){AT + (1 + b * COUNT + i) * (va_t)ABI_PAGE, k[1].memory + 9 * ABI_PAGE, MAP_READ};
+        }
+        assert_int_equal(call(1, SYS_mapping_load_batch, space, TEST_AT, COUNT, 0, 0, 0), ERR_OK);
+        assert_int_equal(value, COUNT);
+        unsigned mapped = 0;
+        uint64_t pfn = e->pa >> ABI_PAGE_SHIFT;
+        for (struct record *r = pmap_first(host_instance(), pfn); r != NULL; r = pmap_next(host_instance(), r)) {
+            mapped++;
+        }
+        assert_int_equal(mapped, (b + 1) * COUNT < PMAP_WAYS ? (b + 1) * COUNT : PMAP_WAYS);
+    }
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_registers),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_batch_across_pages),
+        cmocka_unit_test(test_full_bucket),
     };
     const char *given = getenv("QUOIN_SEED");
 
