@@ -12,6 +12,7 @@
 #include "pmap.h"
 #include "quota.h"
 #include "rights.h"
+#include "senders.h"
 #include "table.h"
 #include "table_room.h"
 #include "tlb.h"
@@ -30,8 +31,8 @@ static void count_records(struct appkernel *k, bool locked, uint32_t n)
 }
 
 // Remove one mapping.  Its translation is in the batch afterwards; the caller flushes it before it unlocks or
-// makes a table.  True if its signals had a receiver: then those who could send must go too.
-static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+// makes a table.  Nobody can send to it any more.
+static void drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
                      struct tlb_batch *b)
 {
     struct instance *in = cpu->instance;
@@ -55,7 +56,6 @@ static bool drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
         in->stats->writebacks[OBJECT_MAPPING]++;
         writeback_post_mapping(cpu, k, s->cookie, va, bits);
     }
-    return r.signal;
 }
 
 static bool record_leaf(struct instance *in, const struct record *r, struct leaf *leaf)
@@ -63,60 +63,42 @@ static bool record_leaf(struct instance *in, const struct record *r, struct leaf
     return table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, leaf);
 }
 
-static bool can_send(struct instance *in, const struct record *r)
-{
-    struct leaf leaf;
-
-    return record_leaf(in, r, &leaf) && (arch_pte_access(*leaf.pte) & MAP_MESSAGE) &&
-           (arch_pte_access(*leaf.pte) & (MAP_WRITE | MAP_REMOTE));     // remote: perhaps later, in place
-}
-
-// Multi-mapping consistency (Cache Kernel, 4.2): a receiver of this frame's signals has gone, so every mapping from
-// which one could be sent goes too.  The next sender faults, and its kernel loads all of them again.
-static __attribute__((noinline)) void flush_senders(struct cpu *cpu, uint64_t pfn)
-{
-    struct instance *in = cpu->instance;
-    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
-
-    for (struct record *next; r != NULL; r = next) {
-        next = pmap_of_frame(in, pmap_next(in, r), pfn);     // drop_one() takes r, and no other mapping
-        in->work += WORK_LOWER;
-        if (!can_send(in, r)) {
-            continue;
-        }
-        struct space *s = space_at(in, (uint32_t)r->space);
-        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
-        struct tlb_batch b;
-        struct leaf leaf;
-        bool found = record_leaf(in, r, &leaf);
-        assert(found);
-        tlb_batch_init(&b, s);
-        (void)drop_one(cpu, s, va, &leaf, REASON_EVICTED, &b);
-        tlb_flush_locked(cpu, &b);
-    }
-}
-
-static void mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
+// The same, in steps if it has a receiver of signals: those who could send must go first.  True: it has gone.
+static bool mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
                          struct tlb_batch *b)
 {
-    uint64_t pfn = arch_pte_pa(*leaf->pte) >> ABI_PAGE_SHIFT;
+    struct instance *in = cpu->instance;
+    pte_t e = *leaf->pte;
 
-    if (drop_one(cpu, s, va, leaf, reason, b)) {
-        flush_senders(cpu, pfn);
+    if ((arch_pte_access(e) & MAP_MESSAGE) &&
+        !senders_flush(cpu, pmap_find(in, arch_pte_pa(e) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT))) {
+        return false;
     }
+    drop_one(cpu, s, va, leaf, reason, b);
+    return true;
 }
 
-void mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
+void mapping_evict_alone(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
 {
     struct tlb_batch b;
 
     tlb_batch_init(&b, s);
-    mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    drop_one(cpu, s, va, leaf, REASON_EVICTED, &b);
     tlb_flush_locked(cpu, &b);
-    cpu->instance->work += WORK_FLUSH;
 }
 
-void mapping_evict_record(struct cpu *cpu, const struct record *r)
+bool mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
+{
+    struct tlb_batch b;
+
+    tlb_batch_init(&b, s);
+    bool gone = mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    tlb_flush_locked(cpu, &b);
+    cpu->instance->work += WORK_FLUSH;
+    return gone;
+}
+
+bool mapping_evict_record(struct cpu *cpu, const struct record *r)
 {
     struct space *s = space_at(cpu->instance, (uint32_t)r->space);
     va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
@@ -124,7 +106,7 @@ void mapping_evict_record(struct cpu *cpu, const struct record *r)
 
     bool found = table_find(cpu->instance, s, va, r->large ? 1 : 0, &leaf);
     assert(found);
-    mapping_evict(cpu, s, va, &leaf);
+    return mapping_evict(cpu, s, va, &leaf);
 }
 
 void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
@@ -139,6 +121,7 @@ void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf
     } while (!compare_exchange(leaf->pte, &old, fresh));
     struct record *r =
         pmap_find(cpu->instance, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+    r->sends = senders_are(flags);
     frame_state_note(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, r->large, entry_bits(old));
     struct tlb_batch b;
     tlb_batch_init(&b, s);
@@ -175,6 +158,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
         }
         if (receiver != NULL) { // redirected: senders stay
             pmap_signal_set(in, r, receiver);
+            r->leaving = 0;
             in->message_version++;
         }
         *done = true;
@@ -182,9 +166,9 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     }
     struct tlb_batch b;
     tlb_batch_init(&b, s);
-    mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
+    bool gone = mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
     tlb_flush_locked(cpu, &b);
-    return ERR_OK;
+    return gone ? ERR_OK : (err_t)ERR_RESTART;
 }
 
 // Enter a mapping where nothing is.
@@ -205,6 +189,7 @@ static void mapping_enter(struct instance *in, struct appkernel *k, struct space
     table_entry_added(leaf, locked);
     struct record *r =
         pmap_insert(in, pa >> ABI_PAGE_SHIFT, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot, locked, leaf->level);
+    r->sends = senders_are(flags);
     if (receiver != NULL) {
         pmap_signal_set(in, r, receiver);
     }
@@ -234,8 +219,9 @@ err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t v
     s->remote |= (flags & MAP_REMOTE) != 0;
     in->work += WORK_LOAD;
     struct record *crowd = pmap_crowded(in, (flags & MAP_COPY ? more->source : pa) >> ABI_PAGE_SHIFT);
-    if (crowd != NULL) {
-        mapping_evict_record(cpu, crowd);
+    if ((crowd != NULL && !mapping_evict_record(cpu, crowd)) ||
+        (senders_are(flags) && !senders_admit(cpu, pa >> ABI_PAGE_SHIFT))) {
+        return (err_t)ERR_RESTART;
     }
     e = mapping_displace(cpu, k, s, va, pa, flags, more->receiver, &done);
     if (e != ERR_OK || done) {
@@ -279,8 +265,8 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
         return false;                               // narrowed since the load: the owner hears of the write
     }
     struct record *crowd = pmap_crowded(in, copy >> ABI_PAGE_SHIFT);
-    if (crowd != NULL && crowd != r) {              // r itself stays in its bucket
-        mapping_evict_record(cpu, crowd);
+    if (crowd != NULL && crowd != r && !mapping_evict_record(cpu, crowd)) {     // r itself stays in its bucket
+        return true;                                // not made yet: the next fault goes on
     }
     memcpy(arch_phys(copy), arch_phys(source), ABI_PAGE);
     pte_t fresh = arch_pte_leaf(copy, MAP_READ | MAP_WRITE);
@@ -310,7 +296,7 @@ bool mapping_unload_signals(struct cpu *cpu, struct thread *t)
     struct record *r = pmap_signal_first(cpu->instance, t);
 
     while (r != NULL && work_left(cpu->instance)) { // each takes its senders along
-        mapping_evict_record(cpu, r);
+        (void)mapping_evict_record(cpu, r);
         r = pmap_signal_first(cpu->instance, t);
     }
     return r == NULL;
@@ -336,6 +322,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
     if (!(access & MAP_WRITE)) {
         mapping_copy_cancel(in, s, r);
     }
+    r->sends = r->sends && senders_are(arch_pte_access(fresh));
     frame_state_note(k, r->pfn, r->large, entry_bits(old));
     tlb_batch_add(b, va);
     cpu->instance->work += r->large ? LARGE_WORTH * WORK_LOWER : WORK_LOWER;
@@ -358,7 +345,9 @@ err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, u
             in->work += WORK_MAPPING;
             (*count)++;
         } else {
-            mapping_drop(cpu, s, *va, &leaf, reason, &b);
+            if (!mapping_drop(cpu, s, *va, &leaf, reason, &b)) {
+                break;
+            }
             (*count)++;
         }
         *va += leaf.level == 1 ? ABI_LARGE : ABI_PAGE;
@@ -416,8 +405,8 @@ bool mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
             continue;
         }
         bool alone = !r->signal;
-        mapping_evict_record(cpu, r);
-        if (!work_left(in)) {                       // not before one has gone: the next step looks at the others again
+        // Not before one has gone: the next step looks at the others again.
+        if (!mapping_evict_record(cpu, r) || !work_left(in)) {
             return false;
         }
         next = alone ? next : pmap_of_frame(in, pmap_first(in, pfn), pfn);      // senders have gone too

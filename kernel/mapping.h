@@ -36,7 +36,8 @@ struct map_more {              // what few mappings have
 // more: NULL if neither flag is set.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
 err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
                    const struct map_more *more);
-// A write to va: if a deferred copy is mapped there, make it.  False: it is not, or may not be made any more.
+// A write to va: if a deferred copy is mapped there, make it, or begin to make room for it: then the next fault goes
+// on.  False: it is not, or may not be made any more.
 bool  mapping_copy(struct cpu *cpu, struct space *s, va_t va);
 // An entry of s changes in place, for the same frame: flags are what it shall allow.
 void  mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags);
@@ -51,9 +52,12 @@ err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32
 // The same for a replacement: the channel is told if the reason is REASON_EVICTED.
 err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
                          uint64_t *count);
-// Replace a mapping of any space, or that of a record, and tell every processor at once.
-void  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
-void  mapping_evict_record(struct cpu *cpu, const struct record *r);
+// Replace a mapping of any space, or that of a record, and tell every processor at once.  False: its signals have a
+// receiver, and the step ended before all their senders had gone; it is still there.
+bool  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
+bool  mapping_evict_record(struct cpu *cpu, const struct record *r);
+// The same for one that nobody can send to, or that is a sender itself: see senders.h.
+void  mapping_evict_alone(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
 // The same over a whole space that no processor uses and nobody can name; true when nothing is left.
 bool  mapping_unload_all(struct cpu *cpu, struct space *s);
 // Unload the mappings of a frame that k loaded and its rights no longer cover; false: the step ended before all were.

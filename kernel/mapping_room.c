@@ -35,8 +35,7 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         bool found = table_find(in, space_at(in, (uint32_t)r->space), va, r->large ? 1 : 0, &leaf);
         assert(found);
         if (!arch_pte_referenced(load_relaxed(leaf.pte))) {
-            mapping_evict(cpu, space_at(in, (uint32_t)r->space), va, &leaf);
-            return ERR_OK;
+            return mapping_evict(cpu, space_at(in, (uint32_t)r->space), va, &leaf) ? ERR_OK : (err_t)ERR_RESTART;
         }
         frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
         looked += r->large ? LARGE_CHANCE : 0;
@@ -44,11 +43,7 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         fetch_and_acq_rel(leaf.pte, arch_pte_clear_referenced(~(pte_t)0));
         second = second == NULL ? r : second;
     }
-    if (second == NULL) {
-        return (err_t)ERR_RESTART;
-    }
-    mapping_evict_record(cpu, second);
-    return ERR_OK;
+    return second != NULL && mapping_evict_record(cpu, second) ? ERR_OK : (err_t)ERR_RESTART;
 }
 
 err_t mapping_room_records(struct cpu *cpu, const struct appkernel *k, bool locked, uint32_t count)

@@ -20,7 +20,9 @@ struct record {
     uint64_t vpn    : 36;
     uint64_t space  : 12;      // slot
     uint64_t loader : 8;       // slot of the kernel that loaded it, whose rights and quotas it uses
-    uint64_t type   : 4;       // enum record_type
+    uint64_t type   : 2;       // enum record_type
+    uint64_t sends  : 1;       // senders_are(): signals may be sent from it
+    uint64_t leaving : 1;      // its unload waits until its senders have gone: see senders.h
     uint64_t locked : 1;
     uint64_t large  : 1;
     uint64_t signal : 1;       // another record names the receiver of its signals
@@ -33,7 +35,8 @@ struct copy_record {           // the same 16 bytes
     uint64_t link   : 24;
     uint64_t pfn    : 40;      // of the copy
     uint64_t pad2   : 16;
-    uint64_t type   : 4;       // RECORD_COPY
+    uint64_t type   : 2;       // RECORD_COPY
+    uint64_t pad3   : 2;
     uint64_t locked : 1;
     uint64_t spare  : 3;
 };
@@ -46,7 +49,8 @@ struct signal_record {         // the same 16 bytes
     uint64_t next   : 24;      // of the thread's signal records, index + 1
     uint64_t prev   : 24;
     uint64_t pad    : 8;
-    uint64_t type   : 4;       // RECORD_SIGNAL
+    uint64_t type   : 2;       // RECORD_SIGNAL
+    uint64_t pad2   : 2;
     uint64_t locked : 1;
     uint64_t spare  : 3;
 };

@@ -6,6 +6,7 @@
 #include "host.h"
 #include "pmap.h"
 #include "rights.h"
+#include "senders.h"
 #include "share.h"
 #include "table.h"
 
@@ -117,6 +118,7 @@ static void check_records(struct instance *in, struct count *by_loader)
         bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
         CHECK(!(write && (arch_pte_access(*leaf.pte) & MAP_EXEC)));
         check_remote(s, r, *leaf.pte);
+        CHECK(r->sends == senders_are(arch_pte_access(*leaf.pte)) && r->leaving <= r->signal);
         CHECK(rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, r->large ? ABI_LARGE : ABI_PAGE,
                            write ? GROUP_WRITE : GROUP_READ) ||
               k->grant_key != 0);

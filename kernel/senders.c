@@ -1,0 +1,87 @@
+// senders.c - multi-mapping consistency.  See senders.h.
+#include "senders.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "instance.h"
+#include "mapping.h"
+#include "pmap.h"
+#include "table.h"
+
+// A sender sends no more.
+static void stop(struct cpu *cpu, struct record *r)
+{
+    struct instance *in = cpu->instance;
+    struct space *s = space_at(in, (uint32_t)r->space);
+    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+    struct leaf leaf;
+
+    in->work += WORK_LOWER + WORK_FLUSH;
+    bool found = table_find(in, s, va, 0, &leaf);
+    assert(found);
+    uint32_t access = arch_pte_access(*leaf.pte);
+    if (r->signal && !(access & MAP_REMOTE)) {
+        mapping_change(cpu, s, va, &leaf, access & ~(uint32_t)MAP_WRITE);
+    } else {
+        mapping_evict_alone(cpu, s, va, &leaf);
+    }
+}
+
+// Remote, and a receiver itself: it cannot lose its right to write, for it has none now.  So it goes, after all others.
+static bool goes_last(struct instance *in, const struct record *r)
+{
+    struct leaf leaf;
+
+    return r->signal && table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, 0, &leaf) &&
+           (arch_pte_access(*leaf.pte) & MAP_REMOTE);
+}
+
+// Stop the senders but the last ones, or all that are left.  False: the step ended before.
+static bool stop_all(struct cpu *cpu, const struct record *receiver, bool last)
+{
+    struct instance *in = cpu->instance;
+    uint64_t pfn = receiver->pfn;
+    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    bool some = false;
+
+    for (struct record *next; r != NULL; r = next) {
+        next = pmap_of_frame(in, pmap_next(in, r), pfn);      // stop() takes r at most
+        in->work++;
+        if (!r->sends || r == receiver || (!last && goes_last(in, r))) {
+            continue;
+        }
+        if (some && !work_left(in)) {                         // not before one has gone
+            return false;
+        }
+        stop(cpu, r);
+        some = true;
+    }
+    return true;
+}
+
+bool senders_flush(struct cpu *cpu, struct record *r)
+{
+    if (!r->signal) {
+        return true;
+    }
+    r->leaving = 1;
+    return stop_all(cpu, r, false) && stop_all(cpu, r, true);
+}
+
+bool senders_admit(struct cpu *cpu, uint64_t pfn)
+{
+    struct instance *in = cpu->instance;
+    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+
+    while (r != NULL) {
+        if (!r->leaving) {
+            r = pmap_of_frame(in, pmap_next(in, r), pfn);
+            continue;
+        }
+        if (!mapping_evict_record(cpu, r) || !work_left(in)) {
+            return false;
+        }
+        r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    }
+    return true;
+}
