@@ -7,6 +7,10 @@
 // sender carries its unload on first.  So it ends, whether or not the call that began it is made again.
 // A sender that has a receiver itself loses only its right to write: it may not go before others that send to it.
 //
+// What this gives to a kernel: if the handler of a fault loads its program's right to send first, and then the
+// receivers that are missing, a signal finds all receivers or is a fault again.  The other way round a receiver may go
+// in between; then the signal says how many it found.  kernel/model/senders.pml.
+//
 //   record: whole -> leaving (senders are left) -> gone
 //   leaving -> whole: its signals are sent to another thread, which is a load
 //
