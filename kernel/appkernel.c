@@ -73,9 +73,10 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .frame_count = d->frame_count,
         .rights = rights,
         .share = share,
+        .lower_from = in->threads.size,
         .o = o,
     };
-    quota_set(k, &d->limits);
+    quota_set(in, k, &d->limits);
     list_init(&k->o.link);
     memset(rights, 0, in->groups / 4 + 1);
     share_init(in, k, d->share);
@@ -152,6 +153,7 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
         k->space = NULL;
     }
     share_clear(in, k);
+    quota_clear(in, k);
     __atomic_store_n(&k->place->reason, k->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&k->place->loaded, 0, __ATOMIC_RELEASE);
     in->stats->unloads[OBJECT_KERNEL]++;

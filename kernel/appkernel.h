@@ -15,6 +15,10 @@ struct space;
 
 enum { HELD_LOCKED = OBJECT_MAPPING + 1, HELD_COUNT };    // by enum object_type; locked mappings come last
 
+struct promises {                             // what kernels are sure of, all together: see quota.h
+    uint64_t spaces, threads, mappings, locked;
+};
+
 struct appkernel {
     struct object    o;                      // first
     struct space    *space;                  // I  its own
@@ -32,6 +36,9 @@ struct appkernel {
     struct kernel_limits limits;             // l
     uint32_t         locked_spaces, locked_threads;   // l  in use
     uint32_t         held[HELD_COUNT];       // l  descriptors that it loaded: see quota.h
+    uint32_t         lower_from;             // l  no thread of it before this slot is above its highest priority
+    uint32_t         looked[OBJECT_MAPPING]; // l  progress of its search for a victim, by type: see cache.c
+    uint32_t         class;                  // l  as a victim, by the last sweep over the threads
     uint32_t         threads;                // l  that depend on it: run in it or are its own
     oid_t            listener;               // l  thread to signal, may be stale
     uint64_t         grant_next;             // l  progress of a grant: groups to check, to set, then frames

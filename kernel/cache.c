@@ -12,9 +12,14 @@ enum victim_class {            // the lower the better a victim
     VICTIM_HANDLER,            // a thread is ready in a handler
     VICTIM_RUNNING,
     VICTIM_NEVER,
+    VICTIM_UNKNOWN,            // the step ended before it was known
 };
 
-enum { SCAN_OBJECTS = 32 };
+enum {
+    SCAN_OBJECTS = 32,
+    SCAN_THREADS = 32,         // of a space
+    WORK_JUDGE = 3,            // one object looked at
+};
 
 static uint32_t thread_class(const struct thread *t)
 {
@@ -56,29 +61,47 @@ static uint32_t victim_space(struct cpu *cpu, struct object *o)
     }
     // One that nobody has run in yet is about to be, unless its loader goes on with another one.
     uint32_t class = s->loader == NULL || s->loader == self ? VICTIM_IDLE : VICTIM_READY;
-    for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
+    uint32_t looked = 0;
+    for (struct list *n = s->threads.next; n != &s->threads && class != VICTIM_RUNNING; n = n->next) {
         struct thread *t = list_entry(n, struct thread, sibling);
+        if (looked++ == SCAN_THREADS) {               // one of so many is ready
+            class = max_of(class, VICTIM_READY);
+            break;
+        }
         class = max_of(class, t == self ? VICTIM_IDLE : thread_class(t));
     }
+    cpu->instance->work += looked;
     return class;
+}
+
+// The classes of all kernels that have threads, by one sweep over the threads; false: the step ended before its end.
+static bool sweep_kernels(struct instance *in)
+{
+    for (uint32_t i = 0; in->sweep == 0 && i < in->kernels.size; i++) {
+        kernel_at(in, i)->class = VICTIM_IDLE;
+    }
+    for (; in->sweep < in->threads.size && work_left(in); in->sweep++) {
+        struct thread *t = thread_at(in, in->sweep);
+        in->work++;
+        if (t->o.state == OBJECT_LOADED) {
+            t->kern->class = max_of(t->kern->class, thread_class(t));
+        }
+    }
+    return in->sweep == in->threads.size;
 }
 
 static uint32_t victim_kernel(struct cpu *cpu, struct object *o)
 {
     struct appkernel *k = (struct appkernel *)o;
     struct thread *self = cpu->thread;
-    uint32_t class = VICTIM_IDLE;
 
     if (k == cpu->instance->first || appkernel_pinned(k) || (self != NULL && self->kern == k)) {
         return VICTIM_NEVER;
     }
-    for (uint32_t i = 0; k->threads > 0 && i < cpu->instance->threads.size; i++) {
-        struct thread *t = thread_at(cpu->instance, i);
-        if (t->o.state == OBJECT_LOADED && t->kern == k) {
-            class = max_of(class, thread_class(t));
-        }
+    if (k->threads == 0) {
+        return VICTIM_IDLE;
     }
-    return class;
+    return sweep_kernels(cpu->instance) ? k->class : VICTIM_UNKNOWN;
 }
 
 // Whose it is; NULL for a kernel.
@@ -95,53 +118,85 @@ static bool may_take(const struct object *o, const struct appkernel *only)
 }
 
 // The clock: from the hand on, the first object that is idle; else the best of the first SCAN_OBJECTS, or the
-// first that can go at all.
-static struct object *choose_victim(struct cpu *cpu, struct cache *c, enum object_type type,
-                                    const struct appkernel *only)
+// first that can go at all.  *looked: how many have been looked at in vain, in steps before this one.
+static err_t choose_victim(struct cpu *cpu, struct cache *c, enum object_type type, const struct appkernel *only,
+                           uint32_t *looked, struct object **best)
 {
     static uint32_t (*const judge[])(struct cpu *, struct object *) = {
         [OBJECT_KERNEL] = victim_kernel, [OBJECT_SPACE] = victim_space, [OBJECT_THREAD] = victim_thread,
     };
-    struct object *best = NULL;
-    uint32_t best_class = VICTIM_NEVER;
+    struct instance *in = cpu->instance;
+    uint32_t best_class = VICTIM_NEVER, i = *looked;
 
-    for (uint32_t i = 0; i < c->size && (i < SCAN_OBJECTS || best == NULL) && best_class != VICTIM_IDLE; i++) {
+    *best = NULL;
+    for (; i < c->size && (i < SCAN_OBJECTS || *best == NULL) && best_class != VICTIM_IDLE && work_left(in); i++) {
         struct object *o = cache_at(c, (c->hand + i) % c->size);
+        in->work += WORK_JUDGE;
         if (o->state != OBJECT_LOADED) {
             continue;
         }
         uint32_t class = judge[type](cpu, o);
-        if (class < best_class && may_take(o, only) && (class == VICTIM_IDLE || !is_fresh(cpu->instance, o))) {
-            best = o;
+        if (class == VICTIM_UNKNOWN) {
+            return (err_t)ERR_RESTART;
+        }
+        if (class < best_class && may_take(o, only) && (class == VICTIM_IDLE || !is_fresh(in, o))) {
+            *best = o;
             best_class = class;
         }
     }
-    if (best != NULL) {
-        c->hand = (best->slot + 1) % c->size;
+    *looked = *best == NULL && i < c->size ? i : 0;
+    in->sweep = type == OBJECT_KERNEL ? 0 : in->sweep;
+    if (*best != NULL) {
+        c->hand = ((*best)->slot + 1) % c->size;
+        return ERR_OK;
     }
-    return best;
+    return *looked == 0 ? ERR_AGAIN : (err_t)ERR_RESTART;
 }
 
-err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, const struct appkernel *k)
+// An object of this type, and of this kernel's if it is not NULL, whose unload has begun.  *many: there are more of
+// other types than one step looks at.
+static struct object *find_unloading(struct instance *in, enum object_type type, const struct appkernel *only,
+                                     bool *many)
+{
+    uint32_t looked = 0;
+
+    for (struct list *n = in->unloading.next; n != &in->unloading; n = n->next) {
+        struct object *o = list_entry(n, struct object, link);
+        if (o->type == type && (only == NULL || owner_of(o) == only)) {
+            return o;
+        }
+        if (++looked == SCAN_OBJECTS) {
+            *many = true;
+            break;
+        }
+    }
+    return NULL;
+}
+
+err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
     const struct appkernel *only = k != NULL && quota_full(k, type, 1) ? k : NULL;
+    struct object *o;
+    bool many = false;
 
     if (c->free > 0 && only == NULL) {
         return ERR_OK;
     }
-    for (struct list *n = in->unloading.next; n != &in->unloading; n = n->next) {
-        struct object *o = list_entry(n, struct object, link);
-        if (o->type == type && (only == NULL || owner_of(o) == only)) {
-            return cache_step(cpu, o) && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
-        }
+    o = find_unloading(in, type, only, &many);
+    if (o != NULL) {
+        return cache_step(cpu, o) && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
     }
-    struct object *victim = choose_victim(cpu, c, type, only);
-    if (victim == NULL) {
-        in->stats->again++;
-        return ERR_AGAIN;
+    if (many) {
+        (void)cache_step_any(cpu);
+        return (err_t)ERR_RESTART;
     }
-    return cache_unload(cpu, victim, REASON_EVICTED) == ERR_OK && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
+    err_t e = choose_victim(cpu, c, type, only, &(k != NULL ? k : in->first)->looked[type], &o);
+    if (e != ERR_OK) {
+        in->stats->again += e == ERR_AGAIN;
+        return e;
+    }
+    return cache_unload(cpu, o, REASON_EVICTED) == ERR_OK && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
 }
 
 bool cache_step(struct cpu *cpu, struct object *o)

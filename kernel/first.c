@@ -160,13 +160,14 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     memset(d.share, 100, sizeof(d.share));
     f->k = (struct appkernel *)handle_take(&in->kernels, arch_now());
     in->first = f->k;
-    quota_set(f->k, &d.limits);
+    quota_set(in, f->k, &d.limits);
     grant(f, f->block, f->block_size, GROUP_WRITE);
     oid_t id;
     if (space_load(f->cpu, f->k, &s, &id) != ERR_OK) {
         refuse("the first kernel's space cannot be loaded");
     }
     f->space = space_find(in, id);
+    quota_clear(in, f->k);                      // they are set again
     appkernel_fill(in, f->k, &d, f->space);
     f->k->locked_spaces = f->k->held[OBJECT_SPACE] = 1;
     grant(f, f->block, f->block_size, GROUP_WRITE);

@@ -86,6 +86,18 @@ static void *carve(struct carver *c, uint64_t size)
     return p;
 }
 
+// Of the hash of state pages.  So many that even pages which somebody chose make no long chains: a bucket has at most
+// (pages of memory / buckets) of them, and there are not more threads than half the buckets.
+static uint64_t state_buckets(const struct sizes *s)
+{
+    uint64_t n = 1;
+
+    while (n < 2 * s->threads) {
+        n *= 2;
+    }
+    return n;
+}
+
 static struct instance *lay_out(struct carver *c, const struct sizes *s)
 {
     struct instance *in = carve(c, sizeof(*in));
@@ -96,6 +108,8 @@ static struct instance *lay_out(struct carver *c, const struct sizes *s)
     cache_init(&in->kernels, OBJECT_KERNEL, kernels, sizeof(*kernels), (uint32_t)s->kernels);
     cache_init(&in->spaces, OBJECT_SPACE, spaces, sizeof(*spaces), (uint32_t)s->spaces);
     cache_init(&in->threads, OBJECT_THREAD, threads, sizeof(*threads), (uint32_t)s->threads);
+    in->state_hash = carve(c, state_buckets(s) * sizeof(struct thread *));
+    in->state_mask = (uint32_t)state_buckets(s) - 1;
     for (uint32_t i = 0; i < s->kernels; i++) {
         kernels[i].rights = carve(c, s->groups / 4 + 1);
         kernels[i].share = carve(c, s->cpus * sizeof(struct share));
@@ -108,6 +122,7 @@ static uint64_t layout_size(const struct sizes *s)
     uint64_t kernel = sizeof(struct appkernel) + s->groups / 4 + s->cpus * sizeof(struct share) + 192;
     uint64_t n = sizeof(struct instance) + s->kernels * kernel +
                  s->spaces * sizeof(struct space) + s->threads * sizeof(struct thread) +
+                 state_buckets(s) * sizeof(struct thread *) +
                  (s->mappings + s->locked) * sizeof(struct record) + s->buckets * sizeof(uint32_t) +
                  s->tables * sizeof(struct table) + 64 * 16;
     return (n + ABI_PAGE - 1) & ~(uint64_t)(ABI_PAGE - 1);

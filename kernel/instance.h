@@ -27,8 +27,6 @@ enum {
     ERR_USER_FAULT,               // an argument's memory is not mapped: forward a fault at the call
 };
 
-enum { STATE_HASH = 256 };        // buckets
-
 // A step is bounded by its work, not by a number of objects: in units of about ten instructions.
 enum {
     STEP_WORK = 1000,             // of one step; the object with which it is reached is still finished
@@ -50,9 +48,12 @@ struct instance {
     uint64_t      jitter;                     // I  seed of random preemption, 0: none
 
     struct cache  kernels, spaces, threads;
-    struct thread *state_hash[STATE_HASH];    // l  loaded threads by state page
+    struct thread **state_hash;               // l  loaded threads by state page
+    uint32_t      state_mask;                 // I
+    uint32_t      sweep;                      // l  progress over the threads, for the classes of kernels: see cache.c
     struct list   unloading;                  // l  objects whose unload has begun
     struct appkernel *first;                  // I
+    struct promises promises;                 // l  of the loaded kernels
 
     // Mapping records (pmap.c).
     struct record *records;                   // I  replaceable ones, then lockable ones

@@ -23,8 +23,11 @@ enum { SLACK_SPACES = 1, SLACK_THREADS = 2, SLACK_MAPPINGS = 16 };  // that nobo
 // May k (NULL: one that is not loaded yet) have these limits?  ERR_INVAL, ERR_LIMIT.
 err_t quota_check(const struct instance *in, const struct appkernel *k, const struct kernel_limits *l);
 // Set them, for a kernel that has no threads yet; or change them: threads above the highest priority come down to it.
-void  quota_set(struct appkernel *k, const struct kernel_limits *l);
-void  quota_change(struct cpu *cpu, struct appkernel *k, const struct kernel_limits *l);
+// ERR_RESTART: some are left; if nobody carries that on, the next change does.
+void  quota_set(struct instance *in, struct appkernel *k, const struct kernel_limits *l);
+err_t quota_change(struct cpu *cpu, struct appkernel *k, const struct kernel_limits *l);
+// The kernel goes: it is sure of nothing any more.
+void  quota_clear(struct instance *in, struct appkernel *k);
 
 // Would it hold more than it may?
 static inline bool quota_full(const struct appkernel *k, enum object_type type, uint32_t more)

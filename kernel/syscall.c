@@ -116,10 +116,7 @@ static err_t sys_kernel_limits(struct call *c)
         return e;
     }
     e = quota_check(c->in, k, &l);
-    if (e == ERR_OK) {
-        quota_change(c->cpu, k, &l);
-    }
-    return e;
+    return e == ERR_OK ? quota_change(c->cpu, k, &l) : e;
 }
 
 static err_t sys_space_load(struct call *c)

@@ -55,7 +55,7 @@ static err_t decode(struct instance *in, struct appkernel *k, const struct threa
 
 static struct thread **state_bucket(struct instance *in, pa_t state)
 {
-    return &in->state_hash[(state >> ABI_PAGE_SHIFT) % STATE_HASH];
+    return &in->state_hash[(state >> ABI_PAGE_SHIFT) & in->state_mask];
 }
 
 // A state page holds the registers of one thread: it cannot be loaded twice.

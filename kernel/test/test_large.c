@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "mapping.h"
 #include "pmap.h"
+#include "quota.h"
 #include "table.h"
 
 enum { AT = 0x40000000, BOTH = FRAME_REFERENCED | FRAME_MODIFIED };
@@ -248,7 +249,9 @@ static void test_refused(void **state)
     k->frame_count = (unit >> ABI_PAGE_SHIFT) + LARGE_FRAMES - 1 - k->first_frame;   // one frame has no place for bits
     assert_int_equal(load(AT, unit, MAP_WRITE | MAP_LARGE), ERR_INVAL);
     k->frame_count = count;
-    k->limits.locked_mappings = k->held[HELD_LOCKED];
+    struct kernel_limits none_left = k->limits;
+    none_left.locked_mappings = k->held[HELD_LOCKED];
+    quota_set(host_instance(), k, &none_left);
     assert_int_equal(load(AT, unit, MAP_READ | MAP_LARGE | MAP_LOCKED), ERR_LIMIT);
     assert_int_equal(in->stats->loads[OBJECT_MAPPING], loads);
     assert_true(touch(AT + 3 * ABI_PAGE, MAP_READ));

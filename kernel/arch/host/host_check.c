@@ -328,7 +328,8 @@ static void check_tlbs(void)
 // What kernels are sure of, together: each can have it at any time.
 static void check_quotas(struct instance *in)
 {
-    uint64_t sure[OBJECT_MAPPING + 1] = {0};
+    uint64_t sure[OBJECT_MAPPING + 1] = {0}, all_locked = 0;
+    const struct promises *p = &in->promises;
 
     for (uint32_t i = 0; i < in->kernels.size; i++) {
         const struct appkernel *k = kernel_at(in, i);
@@ -336,6 +337,7 @@ static void check_quotas(struct instance *in)
         if (k->o.state == OBJECT_FREE) {
             continue;
         }
+        all_locked += l->locked_mappings;
         for (uint32_t type = OBJECT_SPACE; type <= OBJECT_MAPPING; type++) {
             uint32_t least = l->range[type].least;
             uint32_t locked = type == OBJECT_SPACE ? l->locked_spaces : type == OBJECT_THREAD ? l->locked_threads : 0;
@@ -343,6 +345,8 @@ static void check_quotas(struct instance *in)
             sure[type] += least > locked ? least : locked;
         }
     }
+    CHECK(sure[OBJECT_SPACE] == p->spaces && sure[OBJECT_THREAD] == p->threads);
+    CHECK(sure[OBJECT_MAPPING] == p->mappings && all_locked == p->locked);
     CHECK(sure[OBJECT_SPACE] < in->spaces.size && sure[OBJECT_THREAD] + 1 < in->threads.size);
     CHECK(sure[OBJECT_MAPPING] <= in->nrecords - 16 * in->cpus);
 }
