@@ -99,6 +99,7 @@ err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id)
         return e;
     }
     e = cache_make_room(cpu, &in->kernels, OBJECT_KERNEL, NULL);
+    in->sweep = (uint32_t)e == ERR_RESTART ? in->sweep : 0;
     if (e != ERR_OK) {
         return e;
     }

@@ -11,14 +11,13 @@ enum victim_class {            // the lower the better a victim
     VICTIM_READY,              // a thread is ready in program mode
     VICTIM_HANDLER,            // a thread is ready in a handler
     VICTIM_RUNNING,
-    VICTIM_NEVER,
-    VICTIM_UNKNOWN,            // the step ended before it was known
+    VICTIM_NEVER,              // or the step ended before it was known
 };
 
 enum {
     SCAN_OBJECTS = 32,
-    SCAN_THREADS = 32,         // of a space
-    WORK_JUDGE = 3,            // one object looked at
+    SCAN_THREADS = 16,         // of a space
+    WORK_JUDGE = 3,            // one object looked at, its threads apart
 };
 
 static uint32_t thread_class(const struct thread *t)
@@ -101,7 +100,7 @@ static uint32_t victim_kernel(struct cpu *cpu, struct object *o)
     if (k->threads == 0) {
         return VICTIM_IDLE;
     }
-    return sweep_kernels(cpu->instance) ? k->class : VICTIM_UNKNOWN;
+    return sweep_kernels(cpu->instance) ? k->class : VICTIM_NEVER;
 }
 
 // Whose it is; NULL for a kernel.
@@ -120,37 +119,43 @@ static bool may_take(const struct object *o, const struct appkernel *only)
 // The clock: from the hand on, the first object that is idle; else the best of the first SCAN_OBJECTS, or the
 // first that can go at all.  *looked: how many have been looked at in vain, in steps before this one.
 static err_t choose_victim(struct cpu *cpu, struct cache *c, enum object_type type, const struct appkernel *only,
-                           uint32_t *looked, struct object **best)
+                           uint32_t *looked, struct object **victim)
 {
     static uint32_t (*const judge[])(struct cpu *, struct object *) = {
         [OBJECT_KERNEL] = victim_kernel, [OBJECT_SPACE] = victim_space, [OBJECT_THREAD] = victim_thread,
     };
     struct instance *in = cpu->instance;
     uint32_t best_class = VICTIM_NEVER, i = *looked;
+    uint32_t most = i + STEP_WORK / (type == OBJECT_SPACE ? WORK_JUDGE + SCAN_THREADS : WORK_JUDGE);
+    struct object *best = NULL;
 
-    *best = NULL;
-    for (; i < c->size && (i < SCAN_OBJECTS || *best == NULL) && best_class != VICTIM_IDLE && work_left(in); i++) {
+    most = most < c->size ? most : c->size;
+    for (; i < most && (i < SCAN_OBJECTS || best == NULL) && best_class != VICTIM_IDLE; i++) {
         struct object *o = cache_at(c, (c->hand + i) % c->size);
-        in->work += WORK_JUDGE;
         if (o->state != OBJECT_LOADED) {
             continue;
         }
         uint32_t class = judge[type](cpu, o);
-        if (class == VICTIM_UNKNOWN) {
-            return (err_t)ERR_RESTART;
-        }
         if (class < best_class && may_take(o, only) && (class == VICTIM_IDLE || !is_fresh(in, o))) {
-            *best = o;
+            best = o;
             best_class = class;
         }
     }
-    *looked = *best == NULL && i < c->size ? i : 0;
-    in->sweep = type == OBJECT_KERNEL ? 0 : in->sweep;
-    if (*best != NULL) {
-        c->hand = ((*best)->slot + 1) % c->size;
+    in->work += (i - *looked) * WORK_JUDGE;
+    if (best_class != VICTIM_IDLE && type == OBJECT_KERNEL && in->sweep % in->threads.size != 0) {
+        return (err_t)ERR_RESTART;
+    }
+    *looked = 0;
+    if (best != NULL) {
+        c->hand = (best->slot + 1) % c->size;
+        *victim = best;
         return ERR_OK;
     }
-    return *looked == 0 ? ERR_AGAIN : (err_t)ERR_RESTART;
+    if (i < c->size) {
+        *looked = i;
+        return (err_t)ERR_RESTART;
+    }
+    return ERR_AGAIN;
 }
 
 // An object of this type, and of this kernel's if it is not NULL, whose unload has begun.  *many: there are more of
@@ -183,7 +188,7 @@ err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, s
     if (c->free > 0 && only == NULL) {
         return ERR_OK;
     }
-    o = find_unloading(in, type, only, &many);
+    o = list_empty(&in->unloading) ? NULL : find_unloading(in, type, only, &many);
     if (o != NULL) {
         return cache_step(cpu, o) && only == NULL ? ERR_OK : (err_t)ERR_RESTART;
     }

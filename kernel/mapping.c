@@ -63,15 +63,18 @@ static bool record_leaf(struct instance *in, const struct record *r, struct leaf
     return table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, leaf);
 }
 
-// The same, in steps if it has a receiver of signals: those who could send must go first.  True: it has gone.
-static bool mapping_drop(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason,
-                         struct tlb_batch *b)
+static __attribute__((noinline)) bool message_may_go(struct cpu *cpu, const struct space *s, va_t va, pte_t e)
 {
-    struct instance *in = cpu->instance;
-    pte_t e = *leaf->pte;
+    uint64_t pfn = arch_pte_pa(e) >> ABI_PAGE_SHIFT;
 
-    if ((arch_pte_access(e) & MAP_MESSAGE) &&
-        !senders_flush(cpu, pmap_find(in, arch_pte_pa(e) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT))) {
+    return senders_flush(cpu, pmap_find(cpu->instance, pfn, s->o.slot, va >> ABI_PAGE_SHIFT));
+}
+
+// The same, in steps if it has a receiver of signals: those who could send must go first.  True: it has gone.
+static inline __attribute__((always_inline)) bool mapping_drop(struct cpu *cpu, struct space *s, va_t va,
+                                                               struct leaf *leaf, uint32_t reason, struct tlb_batch *b)
+{
+    if ((arch_pte_access(*leaf->pte) & MAP_MESSAGE) && !message_may_go(cpu, s, va, *leaf->pte)) {
         return false;
     }
     drop_one(cpu, s, va, leaf, reason, b);
@@ -189,7 +192,9 @@ static void mapping_enter(struct instance *in, struct appkernel *k, struct space
     table_entry_added(leaf, locked);
     struct record *r =
         pmap_insert(in, pa >> ABI_PAGE_SHIFT, va >> ABI_PAGE_SHIFT, s->o.slot, k->o.slot, locked, leaf->level);
-    r->sends = senders_are(flags);
+    if (flags & MAP_MESSAGE) {
+        r->sends = senders_are(flags);
+    }
     if (receiver != NULL) {
         pmap_signal_set(in, r, receiver);
     }

@@ -29,7 +29,8 @@ static bool are_limits(const struct instance *in, const struct kernel_limits *l)
 
 // What these limits promise comes to what is promised already, or leaves it.  What it locks is a part of what a kernel
 // is sure of; locked mappings are on top.
-static void add(struct promises *p, const struct kernel_limits *l, uint64_t sign)
+static inline __attribute__((always_inline)) void add(struct promises *p, const struct kernel_limits *l,
+                                                       uint64_t sign)
 {
     p->spaces += sign * max_of(l->range[OBJECT_SPACE].least, l->locked_spaces);
     p->threads += sign * max_of(l->range[OBJECT_THREAD].least, l->locked_threads);
