@@ -20,7 +20,7 @@ static inline uint64_t record_tag(uint32_t space, uint32_t loader)
 // Is this the record of a mapping with this frame, and with this second word but for its loader and its kind?
 static inline bool record_is(const struct record *r, uint64_t pfn, uint64_t second)
 {
-    const uint64_t compared = ~(0xfull << 60 | 0xffull << RECORD_LOADER);
+    const uint64_t compared = ~(0x3full << (RECORD_TYPE + 2) | 0xffull << RECORD_LOADER);
     const record_word *word = (const record_word *)r;
 
     return (word[0] ^ pfn) << (64 - RECORD_LINK) == 0 && ((word[1] ^ second) & compared) == 0;
