@@ -70,6 +70,7 @@ static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now
 
     c->since = now;
     t->share->usage->ran += ran;         // less than 0 if it was charged by a clock ahead
+    t->state->ran += ran;                // for its owner, who decides what follows from it
     return ran;
 }
 

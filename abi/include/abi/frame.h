@@ -89,7 +89,8 @@ struct thread_state {
     uint64_t deadline;                              // k  RUN_WAITING: the deadline given to wait, 0 if none
     uint64_t fs_base;                               // k  written when another thread is switched to; read at load
     uint64_t gs_base;                               // k
-    uint64_t reserved[2];
+    uint64_t ran;                                   // k  ticks for which it has run; not the present stretch
+    uint64_t reserved[1];
     struct frame frame[ABI_MAX_DEPTH + 1];
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
     uint32_t signal_head, signal_tail;              // k  put, taken; modulo 2^32
