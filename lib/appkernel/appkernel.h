@@ -82,13 +82,17 @@ void  ak_free(void *p, size_t size);
 struct ak_thread {
     struct thread_state *state;                  // I  through the window
     va_t      xstack;                            // I  top of the exception stack
-    uint32_t  priority;                          // I
+    uint32_t  priority;                          // a  changed by ak_thread_set_priority
+    uint32_t  lent;                              // a  a higher one that it has while others wait for what it holds
     uint32_t  flags;                             // I  LOAD_LOCKED
     uint64_t  affinity;                          // a  0: every processor; looked at when it is loaded
     // How its program goes on, for a thread that has one: never returns, ends with ak_resume.  It runs at depth
     // 1 on an empty exception stack whenever the thread had to be loaded again while in its program.
     void    (*resume)(struct ak_thread *t);      // I  set before ak_thread_run; NULL: no program
     bool      scheduled;                         // I  loaded by ak_thread_load only (lib/processing)
+    // Told by the service thread that it has to be loaded and is not; sees to ak_thread_load.  NULL: the service thread
+    // loads it, in turn with the others.
+    void    (*load)(struct ak_thread *t);        // I  set before ak_thread_run
     oid_t     id;                                // a  0: not loaded; written by the service thread only
     oid_t     space;                             // its own: the program's space
     uint32_t  woken;                             // a  a wakeup that ak_block has not taken yet
@@ -123,8 +127,15 @@ void  ak_thread_interrupt(struct ak_thread *t);
 // The calling thread leaves its processor and is loaded again, with what has changed (affinity).
 void  ak_thread_reload(struct ak_thread *t);
 
-// For poll() of ak_service only, and for `scheduled` threads: load one that is not (t->id is 0).  It goes on where it
-// was; a wait returns at once.  ERR_AGAIN: no room just now.
+// Give it another priority; in place, if it is loaded.  From any thread.  Never blocks.
+void  ak_thread_set_priority(struct ak_thread *t, uint32_t priority);
+// The one that it has: its own or one that is lent to it, at most the kernel's highest.
+uint32_t ak_thread_level(const struct ak_thread *t);
+// For poll() of ak_service only: all threads that were run and are not buried, in no order.  NULL starts and ends.
+struct ak_thread *ak_thread_next(const struct ak_thread *after);
+
+// For poll() of ak_service only, and for threads that are `scheduled` or have `load`: load one that is not (t->id is
+// 0).  It goes on where it was; a wait returns at once.  ERR_AGAIN: no room just now.
 err_t ak_thread_load(struct ak_thread *t);
 
 // Block the calling thread (which must be t) until woken or the clock reaches deadline (0: never).
@@ -170,11 +181,13 @@ void ak_stop(int value);
 void ak_spin_lock(uint32_t *lock);
 void ak_spin_unlock(uint32_t *lock);
 
-// A mutex for handlers and kernel threads: spins a little, then sleeps.  Never taken by the service thread.
+// A mutex for handlers and kernel threads: spins a little, then sleeps.  Never taken by the service thread.  While
+// somebody sleeps, the holder has the highest priority of those who do, so that nobody between the two is in their way.
 struct ak_mutex {
-    uint32_t state;                              // a  0 free, 1 held, 2 held and somebody sleeps
+    uintptr_t state;                             // a  0 free; else the holder, with bit 0 if somebody sleeps
     uint32_t guard;                              // a  spin lock of the queue
-    uint32_t waking;                             // a  a sleeper was woken and has not tried again yet
+    uint32_t most;                               // guard  at least the priority of each that is queued
+    struct ak_thread *waking;                    // guard  a sleeper was woken and has not tried again yet
     struct ak_waiter *first, *last;              // guard
 };
 void ak_mutex_lock(struct ak_mutex *m, struct ak_thread *self);

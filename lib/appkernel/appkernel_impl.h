@@ -7,6 +7,7 @@ _Noreturn void ak_start(const struct kernel_info *info);
 void ak_frames_init(void);
 void ak_queue(struct ak_thread *t);              // have the service thread look at t
 void ak_thread_bury(struct ak_thread *t);
+void ak_thread_apply(struct ak_thread *t);       // see to it that the supervisor knows that, if t is loaded
 
 static inline uint32_t exchange32(uint32_t *p, uint32_t value)
 {

@@ -9,7 +9,8 @@
 // Not loaded: if it was waiting and nobody has woken it, it stays so until its deadline (`parked`); else it joins
 // the `ready` queue, whose head is loaded as soon as the supervisor has room (ERR_AGAIN: in a quarter of a slice).
 //
-// A `scheduled` thread is looked at in the same way, but loaded by ak_thread_load() alone, which poll() calls.
+// A `scheduled` thread is looked at in the same way, but loaded by ak_thread_load() alone, which poll() calls; one with
+// `load` is not put into the ready queue: its owner is told instead, and calls ak_thread_load() in poll().
 //
 // A thread that was written back in its program, or between ak_returning() and the program, is started again in
 // resume(): that reloads the program's space if need be and looks for signals, and takes no slot of a space before
@@ -98,6 +99,10 @@ static void make_ready(struct ak_thread *t)
 {
     unpark(t);
     t->ready = true;
+    if (t->load != NULL) {
+        t->load(t);
+        return;
+    }
     t->next_ready = NULL;
     if (ready_first == NULL) {
         ready_first = t;
@@ -221,14 +226,6 @@ static void check_lost(void)
     }
 }
 
-// The kernel's highest priority may be lower than it was when the thread was made.
-static uint32_t priority_of(const struct ak_thread *t)
-{
-    uint32_t most = __atomic_load_n(&ak_info->limits.max_priority, __ATOMIC_RELAXED);
-
-    return t->priority < most ? t->priority : most;
-}
-
 // How a thread goes on that is not loaded now.
 static void prepare(struct ak_thread *t)
 {
@@ -259,12 +256,17 @@ static err_t load(struct ak_thread *t)
     oid_t id;
 
     prepare(t);
-    struct thread_desc d = {.flags = t->flags | LOAD_SIGNALED, .priority = priority_of(t),
+    uint32_t level = ak_thread_level(t);
+    struct thread_desc d = {.flags = t->flags | LOAD_SIGNALED, .priority = level,
                             .state = ak_window_pa(t->state), .state_va = (va_t)t->state, .xstack = t->xstack,
                             .cookie = (uint64_t)t, .affinity = __atomic_load_n(&t->affinity, __ATOMIC_RELAXED)};
     err_t e = sys_thread_load(&d, &id);
     if (e == ERR_OK) {
-        __atomic_store_n(&t->id, id, __ATOMIC_RELEASE);          // pairs with ak_wake() and ak_thread_interrupt()
+        __atomic_store_n(&t->id, id, __ATOMIC_SEQ_CST);          // pairs with ak_wake() and ak_thread_interrupt()
+        t->ready = false;
+        if (level != ak_thread_level(t)) {
+            ak_thread_apply(t);
+        }
     }
     return e;
 }
@@ -272,6 +274,11 @@ static err_t load(struct ak_thread *t)
 err_t ak_thread_load(struct ak_thread *t)
 {
     return load(t);
+}
+
+struct ak_thread *ak_thread_next(const struct ak_thread *after)
+{
+    return after == NULL ? all : after->next;
 }
 
 // Load the queue's threads.  True: some are left for which there was no room.
@@ -287,7 +294,6 @@ static bool load_ready(void)
             ak_panic("thread %p cannot be loaded: error %d", (void *)t, e);
         }
         ready_first = t->next_ready;
-        t->ready = false;
     }
     return false;
 }

@@ -55,7 +55,9 @@ err_t ak_thread_create(struct ak_thread *t, uint32_t priority, uint32_t flags)
     }
     memset(t, 0, sizeof(*t));
     t->state = ak_window(run);
-    memset(t->state, 0, sizeof(*t->state));
+    // The other frames are written before they are read, and the queue of signals is empty.
+    memset(t->state, 0, offsetof(struct thread_state, frame[2]));
+    memset(t->state->xstate, 0, offsetof(struct thread_state, signal) - offsetof(struct thread_state, xstate));
     t->xstack = (va_t)ak_window(run) + (AK_STACK + 1) * ABI_PAGE;
     t->priority = priority;
     t->flags = flags;
@@ -88,6 +90,38 @@ _Noreturn void ak_thread_exit(struct ak_thread *t)
     for (;;) {
         (void)sys_thread_unload(0, 0);
     }
+}
+
+// The kernel's highest priority may be lower than it was when the thread was made.
+uint32_t ak_thread_level(const struct ak_thread *t)
+{
+    uint32_t most = __atomic_load_n(&ak_info->limits.max_priority, __ATOMIC_RELAXED);
+    uint32_t own = __atomic_load_n(&t->priority, __ATOMIC_SEQ_CST), lent = __atomic_load_n(&t->lent, __ATOMIC_SEQ_CST);
+    uint32_t level = own > lent ? own : lent;
+
+    return level < most ? level : most;
+}
+
+// Whoever changes something calls this afterwards, and looks again after its call of the supervisor: of two that
+// do so at the same time, the one whose call comes last has seen both changes.
+void ak_thread_apply(struct ak_thread *t)
+{
+    oid_t id;
+    uint32_t level;
+
+    do {
+        id = __atomic_load_n(&t->id, __ATOMIC_SEQ_CST);
+        level = ak_thread_level(t);
+        if (id != 0) {
+            (void)sys_thread_priority(id, level);    // stale: it is loaded again, with this priority
+        }
+    } while (level != ak_thread_level(t) || id != __atomic_load_n(&t->id, __ATOMIC_SEQ_CST));
+}
+
+void ak_thread_set_priority(struct ak_thread *t, uint32_t priority)
+{
+    __atomic_store_n(&t->priority, priority, __ATOMIC_SEQ_CST);
+    ak_thread_apply(t);
 }
 
 void ak_thread_reload(struct ak_thread *t)

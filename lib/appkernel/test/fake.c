@@ -266,7 +266,8 @@ err_t sys_thread_load(const struct thread_desc *d, oid_t *id)
         return ERR_AGAIN;
     }
     *s = (struct slot){.status = READY, .id = ++fake_generation << 16 | (oid_t)(s - fake_slot),
-                       .state = state, .cookie = d->cookie, .loaded_at = fake_clock, .depth = state->depth,
+                       .state = state, .cookie = d->cookie, .priority = d->priority,
+                       .loaded_at = fake_clock, .depth = state->depth,
                        .stack = d->state_va + ABI_PAGE, .xstack = d->xstack,
                        .signalled = (d->flags & LOAD_SIGNALED) != 0};
     state->loaded = 1;
@@ -309,6 +310,24 @@ err_t sys_thread_unload(oid_t thread, uint64_t value)
         fake_switch_out();
     }
     return ERR_OK;
+}
+
+err_t sys_thread_priority(oid_t thread, uint32_t priority)
+{
+    enter();
+    struct slot *s = find_live(thread);
+    if (s == NULL) {
+        return ERR_STALE;
+    }
+    FAKE_CHECK(priority <= fake_info.limits.max_priority);
+    s->priority = priority;
+    return ERR_OK;
+}
+
+uint32_t fake_priority(oid_t thread)
+{
+    struct slot *s = find_live(thread);
+    return s == NULL ? UINT32_MAX : s->priority;
 }
 
 err_t sys_signal(oid_t thread)

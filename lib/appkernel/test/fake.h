@@ -43,6 +43,8 @@ struct fake_setup {
     void (*trap)(struct thread_state *s, uint64_t cookie, unsigned depth);
 };
 
+enum { FAKE_PRIORITY = 16 };                             // the kernel's highest
+uint32_t fake_priority(oid_t thread);                    // that the supervisor knows; UINT32_MAX: not loaded
 int  fake_run(const struct fake_setup *setup);           // what the first thread gave, or FAKE_FAILED
 uint32_t fake_draw(uint32_t below);
 void fake_input(void);                                   // a device has input: the listener is signalled

@@ -23,7 +23,7 @@ struct slot {
     struct thread_state *state;
     uint64_t cookie, deadline, loaded_at, value;
     va_t stack, xstack;
-    uint32_t depth, reason;
+    uint32_t depth, reason, priority;
     bool doomed;                         // its id is stale: it is on its way out
     bool signalled;
     unsigned held_up;                    // turns that its processor does other things

@@ -154,6 +154,7 @@ static void boot_memory(void)
     *system = (struct system_info){.version = 1, .cpus = fake_setup.cpus, .tsc_hz = 1000000000,
                                    .slice = FAKE_SLICE};
     fake_info = (struct kernel_info){.thread = ++fake_generation << 16, .system = FAKE_MEMORY,
+                                     .limits = {.max_priority = FAKE_PRIORITY},
                                      .ranges = fake_setup.ranges,
                                      .channel = FAKE_MEMORY + PAGE_CHANNEL * ABI_PAGE};
     memcpy(fake_info.range, fake_setup.range, sizeof(fake_info.range));

@@ -7,6 +7,7 @@
 #include <abi/types.h>
 
 err_t sys_thread_load(const struct thread_desc *desc, oid_t *id);
+err_t sys_thread_priority(oid_t thread, uint32_t priority);
 err_t sys_thread_unload(oid_t thread, uint64_t value);
 err_t sys_mapping_load_and_resume(oid_t space, va_t va, pa_t pa, uint64_t flags);
 err_t sys_resume(oid_t space);

@@ -2,7 +2,8 @@
 //
 // Nobody is inside with another one; whoever asks comes in in the end.  A wake-up that gets lost shows as a
 // run in which nobody can run any more, a lock that is handed on to no effect as one that takes too many
-// turns.
+// turns.  Priorities change at random; a sleeper's is lent to the holder, and at the end nothing is lent any more and
+// the supervisor knows the priority that each thread shall have.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ static enum use uses;
 static struct ak_mutex mutexes[LOCKS];
 static uint32_t spins[LOCKS];
 static unsigned inside[2 * LOCKS];
-static unsigned long sum[2 * LOCKS], entered;
+static unsigned long sum[2 * LOCKS], entered, lent;
 
 static void stay(unsigned n)
 {
@@ -35,6 +36,9 @@ static void stay(unsigned n)
     }
     if (fake_draw(10) == 0) {
         ak_pause();                                      // a holder who does not run
+    }
+    for (unsigned i = 0; i < count; i++) {
+        lent += threads[i].lent != 0;
     }
     sum[n] = before + 1;
     FAKE_CHECK(--inside[n] == 0);
@@ -72,6 +76,9 @@ static void life(void *arg)
         if (fake_draw(6) == 0) {
             ak_wake(&threads[fake_draw(count)]);         // whoever sleeps there sees that it was not for him
         }
+        if (fake_draw(8) == 0) {
+            ak_thread_set_priority(&threads[fake_draw(count)], fake_draw(FAKE_PRIORITY + 3));
+        }
         if (fake_draw(12) == 0) {
             (void)ak_block(t, ak_now() + fake_draw(400));
         }
@@ -105,11 +112,15 @@ static void check_end(void)
 
     for (unsigned i = 0; i < LOCKS; i++) {
         const struct ak_mutex *m = &mutexes[i];
-        FAKE_CHECK(m->state == 0 && m->guard == 0 && m->waking == 0 && m->first == NULL);
+        FAKE_CHECK(m->state == 0 && m->guard == 0 && m->waking == NULL && m->first == NULL);
         FAKE_CHECK(spins[i] == 0);
         all += sum[i] + sum[LOCKS + i];
     }
     FAKE_CHECK(all == entered);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t known = fake_priority(threads[i].id);
+        FAKE_CHECK(threads[i].lent == 0 && (known == UINT32_MAX || known == ak_thread_level(&threads[i])));
+    }
 }
 
 static bool run(uint64_t seed)
@@ -128,8 +139,8 @@ static bool run(uint64_t seed)
     if (value == 42) {
         check_end();
     }
-    printf("seed %lu: %u threads, %lu turns, %lu times inside, %u writebacks\n", (unsigned long)seed, count,
-           (unsigned long)fake_counts.turns, entered, fake_counts.writebacks);
+    printf("seed %lu: %u threads, %lu turns, %lu times inside, %lu lent, %u writebacks\n", (unsigned long)seed, count,
+           (unsigned long)fake_counts.turns, entered, lent, fake_counts.writebacks);
     return value == 42 && fake_failure[0] == 0;
 }
 
