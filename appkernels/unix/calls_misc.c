@@ -141,25 +141,6 @@ long ux_sys_personality(struct task *t, const uint64_t a[6])
     return (uint32_t)a[0] == UINT32_MAX || a[0] == 0 ? 0 : -EINVAL;
 }
 
-long ux_sys_getpriority(struct task *t, const uint64_t a[6])
-{
-    (void)t;
-    return (int)a[0] >= PRIO_PROCESS && (int)a[0] <= PRIO_USER ? 20 : -EINVAL;   // nice 0, as the call tells it
-}
-
-// Every process is scheduled alike: another value than 0 cannot be had.
-long ux_sys_setpriority(struct task *t, const uint64_t a[6])
-{
-    if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER) {
-        return -EINVAL;
-    }
-    if ((int)a[0] == PRIO_PROCESS && a[1] != 0 && ux_task_find((int)a[1]) == NULL) {
-        return -ESRCH;
-    }
-    (void)t;
-    return (int)a[2] == 0 ? 0 : -EACCES;
-}
-
 // ---- limits -----------------------------------------------------------------------------------------------
 
 void limits_init(struct process *p)

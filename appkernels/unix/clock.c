@@ -247,7 +247,7 @@ static void timer_main(void *arg)
 static long timer_set(struct process *p, uint64_t at, uint64_t interval)
 {
     if (!timer_running && at != 0) {
-        if (ak_thread_create(&timer_thread, p->leader->thread.priority, 0) != ERR_OK) {
+        if (ak_thread_create(&timer_thread, ak_info->limits.max_priority, 0) != ERR_OK) {
             return -ENOMEM;
         }
         timer_running = true;

@@ -221,7 +221,7 @@ static long clone_task(struct task *t, const struct clone *c)
         child->vfork_parent = t;
     }
     signal_recalculate(child);
-    ak_thread_run(&child->thread, child_start, child);
+    sharing_start(&child->sharing, &t->sharing, child_start, child);
     if (flags & CLONE_VFORK) {
         wait_vfork(t, tid);
     }

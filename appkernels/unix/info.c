@@ -13,7 +13,7 @@ static char state_of(const struct process *p)
         return 'T';
     }
     for (const struct task *t = p->threads; t != NULL; t = t->next_thread) {
-        if (!t->sleeping) {
+        if (!t->sharing.blocked) {
             return 'R';
         }
     }
@@ -59,6 +59,7 @@ size_t ux_task_stat(struct task *t, char *buffer, size_t size)
     const struct process *p = t->process;
     const struct vm *vm = vm_of(p);
     uint64_t ignored = 0, caught = 0;
+    int nice = timeshare_nice(&p->leader->sharing.share);
 
     for (int i = 1; p->threads != NULL && i <= LINUX_SIGNALS; i++) {
         uint64_t handler = p->threads->sighand->action[i - 1].handler;
@@ -66,16 +67,17 @@ size_t ux_task_stat(struct task *t, char *buffer, size_t size)
         caught |= handler > SIG_HANDLER_IGN ? SIG_BIT(i) : 0;
     }
     int n = base_format(buffer, size,
-                        "%d (%s) %c %d %d %d 0 -1 0 %lu %lu 0 0 %ld 0 %ld 0 20 0 %u 0 %ld %lu %lu 18446744073709551615 "
-                        "0 0 0 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+                        "%d (%s) %c %d %d %d 0 -1 0 %lu %lu 0 0 %ld 0 %ld 0 %d %d %u 0 %ld %lu %lu "
+                        "18446744073709551615 0 0 0 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 %d 0 0 0 0 0 0 0 0 0 0 0\n",
                         p->pid, p->leader->comm, state_of(p), p->parent != NULL ? p->parent->pid : 1, p->leader->pgid,
                         p->leader->session != NULL ? p->leader->session->sid : 0,
                         (unsigned long)(p->faults_dead + (p->threads != NULL ? p->threads->faults : 0)),
                         (unsigned long)p->faults_children, clock_ticks(process_cpu(p)), clock_ticks(p->cpu_children),
-                        p->alive, clock_ticks(p->started), (unsigned long)(vm != NULL ? vm->as.total * ABI_PAGE : 0),
+                        20 + nice, nice, p->alive, clock_ticks(p->started),
+                        (unsigned long)(vm != NULL ? vm->as.total * ABI_PAGE : 0),
                         (unsigned long)(vm != NULL ? vm->as.resident : 0), (unsigned long)p->pending.set,
                         (unsigned long)p->leader->blocked, (unsigned long)ignored, (unsigned long)caught,
-                        p->exit_signal);
+                        p->exit_signal, sched_policy(p->leader));
     return (size_t)n < size ? (size_t)n : size - 1;
 }
 

@@ -182,22 +182,30 @@ static bool start(void)
     if (run.no_input) {
         fs_console_no_input();
     }
-    ak_thread_run(&t->thread, first_process, t);
+    sharing_start(&t->sharing, NULL, first_process, t);
     return true;
+}
+
+static void poll(void)
+{
+    console_poll();
+    sharing_poll();
 }
 
 int ak_main(const struct kernel_info *info)
 {
     const void *archive = ak_window(info->archive);
+    uint32_t most = info->limits.max_priority;
 
     if (!read_run(archive, info->archive_length)) {
         return 125;
     }
+    sharing_begin(most > 0 ? most - 1 : 0);      // the service thread goes first
     fs_init(archive, info->archive_length);
     if (!start()) {
         ak_log("not enough memory to start");
         return 125;
     }
     (void)resources_begin(LOW_FRAMES);
-    return ak_service(console_poll);
+    return ak_service(poll);
 }

@@ -217,8 +217,8 @@ void task_kick(struct task *t)
     if (is_current(t)) {
         return;
     }
-    if (t->sleeping) {
-        ak_wake(&t->thread);
+    if (t->sharing.blocked) {
+        sharing_wake(&t->sharing);
     } else {
         ak_thread_interrupt(&t->thread);
     }

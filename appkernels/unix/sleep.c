@@ -46,7 +46,7 @@ void ux_wake(struct waitq *q)
         q->first = w->next;
         w->q = NULL;
         w->fired = true;
-        ak_wake(&t->thread);
+        sharing_wake(&t->sharing);
     }
 }
 
@@ -65,10 +65,7 @@ static int sleep_on(struct task *t, struct waiter *w, unsigned count, uint64_t d
     uint64_t began = ak_now();
     int e = 0;
 
-    for (;;) {
-        if (any_fired(w, count)) {
-            break;
-        }
+    do {                                 // nobody can have fired yet
         if (!quietly && t->interrupted) {
             e = -EINTR;
             break;
@@ -77,12 +74,12 @@ static int sleep_on(struct task *t, struct waiter *w, unsigned count, uint64_t d
             e = -ETIMEDOUT;
             break;
         }
-        t->sleeping = true;
+        t->sharing.blocked = true;
         giant_unlock();
-        (void)ak_block(&t->thread, deadline);
+        (void)sharing_block(&t->sharing, deadline);
         giant_lock(t);
-        t->sleeping = false;
-    }
+        t->sharing.blocked = false;
+    } while (!any_fired(w, count));
     t->slept += ak_now() - began;
     for (unsigned i = 0; i < count; i++) {
         waiter_remove(&w[i]);

@@ -5,7 +5,7 @@
 
 #include "vm.h"
 
-enum { HASH = 256, TID_MAX = 32768, INIT_PID = 1, TASK_PRIORITY_BELOW = 1 };
+enum { HASH = 256, TID_MAX = 32768, INIT_PID = 1 };
 
 // Number 1 is the emulator itself: it is the parent of the first process and of orphans, and waits for them.
 struct ak_mutex giant;
@@ -68,12 +68,6 @@ static int tid_take(void)
     return last_tid;
 }
 
-static uint32_t task_priority(void)
-{
-    uint32_t most = ak_info->limits.max_priority;
-    return most > TASK_PRIORITY_BELOW ? most - TASK_PRIORITY_BELOW : 0;     // the service thread goes first
-}
-
 struct task *task_create(struct process *p)
 {
     task_collect();
@@ -84,7 +78,7 @@ struct task *task_create(struct process *p)
     if (t == NULL) {
         return NULL;
     }
-    if (ak_thread_create(&t->thread, task_priority(), 0) != ERR_OK) {
+    if (sharing_create(&t->sharing) != ERR_OK) {
         ak_free(t, sizeof(*t));
         return NULL;
     }

@@ -135,6 +135,9 @@ void clock_process_gone(struct process *p);
 bool timespec_valid(const struct __kernel_timespec *ts);
 uint64_t timespec_ns(const struct __kernel_timespec *ts);   // at most 290 years
 
+// calls_sched.c
+int  sched_policy(const struct task *t);                     // SCHED_NORMAL, SCHED_BATCH or SCHED_IDLE
+
 // calls_misc.c, calls_id.c
 void limits_init(struct process *p);
 long session_create(struct task *t);

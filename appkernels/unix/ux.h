@@ -9,6 +9,7 @@
 // Files: path.c inode.c ramfs.c pipe.c tty.c dev.c proc.c file.c poll.c calls_file.c.
 #pragma once
 #include <appkernel.h>
+#include <sharing.h>
 
 struct inode;
 struct file;
@@ -53,7 +54,10 @@ struct session {
 // A task is a thread of a process; the process is a struct process of task.h, which the process half keeps to
 // itself.  Tasks given by ux_task_find() and ux_task_next() may be zombies: vm, fs and files are NULL then.
 struct task {
-    struct ak_thread thread;                     // first: the cookie points to the task
+    union {                                      // first: the cookie points to the task
+        struct ak_thread      thread;
+        struct sharing_thread sharing;           // and it, with its part in scheduling
+    };
     union {                                      // anything set: signal_deliver() before the program goes on
         uint32_t   attention;
         struct {
@@ -63,7 +67,6 @@ struct task {
         };
     };
     bool           ending;                       // another thread executes a program
-    bool           sleeping;                     //    in ux_sleep
     bool           reaped, gone;                 //    freed when both
     int            tid, tgid;
     struct process *process;

@@ -190,7 +190,7 @@ _Noreturn void task_exit(struct task *t, int status)
         task_reap(t);
     }
     giant_unlock();
-    ak_thread_exit(&t->thread);
+    sharing_exit(&t->sharing);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------------

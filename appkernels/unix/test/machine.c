@@ -292,6 +292,33 @@ uint64_t ak_ns_from_ticks(uint64_t ticks)
     return ticks;
 }
 
+void ak_service_until(uint64_t time)
+{
+    (void)time;
+}
+
+err_t ak_thread_load(struct ak_thread *t)
+{
+    (void)t;
+    return ERR_AGAIN;
+}
+
+struct ak_thread *ak_thread_next(const struct ak_thread *after)
+{
+    (void)after;
+    return NULL;
+}
+
+uint32_t ak_thread_level(const struct ak_thread *t)
+{
+    return t->priority;
+}
+
+void ak_thread_set_priority(struct ak_thread *t, uint32_t priority)
+{
+    t->priority = priority;
+}
+
 void ak_service_kick(void)
 {
 }
