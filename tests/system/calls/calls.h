@@ -11,6 +11,7 @@ void test_mappings(void);
 void test_ranges(void);
 void test_messages(void);
 void test_handlers(void);
+void test_breakpoint(void);
 void test_hostile(void);
 void test_locks(void);
 void test_devices(void);

@@ -78,6 +78,7 @@ unsigned test_main(void)
     run("ranges", test_ranges);
     run("messages", test_messages);
     run("handlers", test_handlers);
+    run("breakpoint", test_breakpoint);
     run("hostile states", test_hostile);
     run("locks", test_locks);
     run("devices", test_devices);
