@@ -172,7 +172,10 @@ static bool keeps_place(struct instance *in, const struct appkernel *k, const st
         return t->owner != k || rights_cover(in, k, t->state_pa, ABI_PAGE, GROUP_WRITE);
     }
     const struct space *s = (const struct space *)o;
-    return s->owner != k || rights_cover(in, k, s->place_pa, sizeof(struct place), GROUP_WRITE);
+    const struct claims *c = &s->claims;
+    return s->owner != k || (rights_cover(in, k, s->place_pa, sizeof(struct place), GROUP_WRITE) &&
+                             (c->schedule == SCHEDULE_THREADS ||
+                              rights_cover(in, k, c->area, area_size(c->activations, c->slots), GROUP_WRITE)));
 }
 
 // Write back what has a place of k's in memory that k may no longer write; also what is on its way out already, and is

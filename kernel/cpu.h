@@ -51,7 +51,8 @@ struct cpu {
     uint64_t      ready_mask;               // l   levels with a ready thread
     uint32_t      ready_count;              // l
     struct list   ready[CPU_LEVELS];        // l   by level, see sched.h
-    uint32_t      limits;                   // l   loaded kernels whose share here is less than 100
+    uint32_t      limits;                   // l   reasons to take no short way: loaded kernels whose share here is
+                                            //     less than 100, and spaces of activations
     struct list   over;                     // l   kernels over their share here, the soonest to return first
     uint64_t      since;                    // l   the running thread has been charged up to this moment
     struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer

@@ -153,6 +153,7 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     in->info = arch_phys(system);
     in->stats = arch_phys(system + ABI_PAGE);
     list_init(&in->unloading);
+    list_init(&in->claimants);
     in->nrecords = (uint32_t)s->mappings;
     in->nlocked = (uint32_t)s->locked;
     struct record *records = carve(&c, (s->mappings + s->locked) * sizeof(*records));

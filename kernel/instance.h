@@ -27,6 +27,8 @@ enum {
     ERR_USER_FAULT,               // an argument's memory is not mapped: forward a fault at the call
 };
 
+enum { CLAIMANTS_MOST = 64 };     // spaces of activations loaded at once
+
 // A step is bounded by its work, not by a number of objects: in units of about ten instructions.
 enum {
     STEP_WORK = 1000,             // of one step; the object with which it is reached is still finished
@@ -54,6 +56,9 @@ struct instance {
     struct list   unloading;                  // l  objects whose unload has begun
     struct appkernel *first;                  // I
     struct promises promises;                 // l  of the loaded kernels
+    struct list   claimants;                  // l  spaces of activations, by claims.link
+    uint32_t      nclaimants;                 // l
+    bool          realloc;                    // l  shares of processors may have changed: see allocator.h
 
     // Mapping records (pmap.c).
     struct record *records;                   // I  replaceable ones, then lockable ones

@@ -1,4 +1,4 @@
-// sched.c - who runs.
+// sched.c - threads become ready, wait, stop.  Who is next: settle.c.
 #include "sched.h"
 
 #include "arch.h"
@@ -9,7 +9,8 @@
 #include "place.h"
 #include "share.h"
 #include "signal.h"
-#include "slice.h"
+#include "sched_lists.h"
+#include "upcall.h"
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
 {
@@ -28,43 +29,20 @@ void sched_place(struct thread *t, cpu_t n)
     t->level = t->share->base + t->priority;
 }
 
-// t has been placed on c.
-static void enqueue(struct cpu *c, struct thread *t, bool front)
+void sched_ready_here(struct cpu *cpu, struct thread *t)
 {
-    uint32_t level = t->level;
-    struct list *l = &c->ready[level];
-
-    t->status = THREAD_READY;
-    if (front) {
-        list_push(l, &t->queue);
-    } else {
-        list_append(l, &t->queue);
-    }
-    c->ready_mask |= 1ull << level;
-    c->ready_count++;
-}
-
-static void dequeue(struct cpu *c, struct thread *t)
-{
-    list_remove(&t->queue);
-    c->ready_count--;
-    if (list_empty(&c->ready[t->level])) {
-        c->ready_mask &= ~(1ull << t->level);
-    }
-}
-
-static uint64_t first_deadline(const struct cpu *cpu)
-{
-    return list_empty(&cpu->waiting) ? 0 : list_entry(cpu->waiting.next, struct thread, timer)->deadline;
-}
-
-static bool others_have_time(const struct cpu *cpu)
-{
-    return (cpu->instance->spare & ~(1ull << cpu->number)) != 0;
+    sched_place(t, cpu->number);
+    enqueue(cpu, t, true);
 }
 
 void sched_ready(struct cpu *cpu, struct thread *t)
 {
+    if (t->act == ACT_BLOCKED && !activation_ready(t)) {
+        return;
+    }
+    if (cpu->instance->nclaimants != 0 && t->act == ACT_NONE) {
+        cpu->instance->realloc = cpu->resched = true;
+    }
     struct cpu *c = place_for(cpu, t);
 
     sched_place(t, c->number);
@@ -144,18 +122,34 @@ err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
     if (deadline != 0) {
         timer_insert(cpu, t);
     }
+    if (t->act == ACT_CLAIM) {
+        activation_blocked(cpu, t);
+    } else if (t->act == ACT_BLOCKED) {
+        activation_waits(t);
+    }
     return (err_t)ERR_NO_RESULT;
 }
 
 void sched_signal(struct cpu *cpu, struct thread *t)
 {
-    if (t->status != THREAD_WAITING) {
+    if (!thread_waits(t)) {
         t->signalled = true;
         return;
     }
     timer_cancel(t);
     t->slice = 0;
     sched_ready(cpu, t);
+}
+
+void sched_step_aside(struct cpu *cpu, bool front)
+{
+    struct thread *t = cpu->thread;
+
+    sched_leave(cpu);
+    if (t->act == ACT_CLAIM) {
+        activation_preempted(t);
+    }
+    enqueue(cpu, t, front);
 }
 
 void sched_yield(struct cpu *cpu)
@@ -165,17 +159,11 @@ void sched_yield(struct cpu *cpu)
     if (!(cpu->ready_mask >> t->level)) {
         return; // nobody of its priority or a higher one waits here
     }
-    sched_leave(cpu);
+    sched_step_aside(cpu, false);
     t->slice = 0;
-    enqueue(cpu, t, false);
 }
 
-static struct frame *frame_of(const struct thread *t)
-{
-    return __builtin_expect(t->depth > 0, 0) ? &t->state->frame[t->depth] : t->state->frame;
-}
-
-static __attribute__((noinline)) void refuse(struct cpu *cpu, struct thread *t)
+__attribute__((noinline)) void sched_refuse(struct cpu *cpu, struct thread *t)
 {
     cpu->thread = NULL;
     cpu->frame = NULL;
@@ -183,25 +171,6 @@ static __attribute__((noinline)) void refuse(struct cpu *cpu, struct thread *t)
     t->status = THREAD_WAITING;
     thread_doom(cpu, t, REASON_BAD_STATE, 0);
     cache_step(cpu, &t->o);
-}
-
-// Let t run here, unless its state cannot be loaded: then it is on its way to its owner, and nobody runs.
-static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct thread *t, uint64_t now)
-{
-    pa_t root = __builtin_expect(t->depth > 0, 0) ? t->kern->root : t->space->root;
-
-    cpu->thread = t;
-    cpu->frame = frame_of(t);
-    cpu->since = now;
-    t->status = THREAD_RUNNING;
-    if (__builtin_expect(!arch_state_load(cpu, t->state), 0)) {
-        refuse(cpu, t);
-        return;
-    }
-    if (cpu->root != root) {
-        arch_space_switch(cpu, root);
-    }
-    cpu->stats->switches++;
 }
 
 // ---- straight to another thread -----------------------------------------------------------------------------
@@ -213,18 +182,6 @@ static inline __attribute__((always_inline)) uint64_t stop_free(struct cpu *cpu,
     uint64_t now = arch_now();
     (void)share_count(cpu, t, now);
     return now;
-}
-
-// Nobody has a limit here, and nobody's unload has to be helped along.
-static inline __attribute__((always_inline)) bool is_free(const struct cpu *cpu)
-{
-    return cpu->limits == 0 && list_empty(&cpu->instance->unloading);
-}
-
-// Does it only take this processor's own lists to see who is next?
-static inline __attribute__((always_inline)) bool is_simple(const struct cpu *cpu)
-{
-    return is_free(cpu) && (cpu->ready_count == 0 || !others_have_time(cpu));
 }
 
 bool sched_yield_quick(struct cpu *cpu)
@@ -329,155 +286,12 @@ void sched_tick(struct cpu *cpu)
         sched_ready(cpu, t);
     }
     if (cpu->thread != NULL && cpu->slice_end != 0 && cpu->slice_end <= now) {
-        sched_yield(cpu);
-        cpu->slice_end = 0;
+        if (upcall_warn(cpu->thread)) {
+            cpu->slice_end = now + cpu->instance->slice / 4;
+        } else {
+            sched_yield(cpu);
+            cpu->slice_end = 0;
+        }
     }
     cpu->resched = true;
-}
-
-// The ready thread that should run here, if it is on a level above `above`.  Others' lists: if it is over its share.
-static inline struct thread *choose(struct cpu *cpu, int above)
-{
-    int own = highest(cpu->ready_mask);
-    struct thread *t = own > above ? list_entry(cpu->ready[own].next, struct thread, queue) : NULL;
-
-    above = own > above ? own : above;
-    if (above < SHARE_WITHIN) {
-        struct thread *other = place_steal(cpu, above < 0 ? -1 : SHARE_WITHIN - 1);
-        t = other != NULL ? other : t;
-    }
-    return t;
-}
-
-// Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline, next change of
-// who is over its share.
-static void arm(struct cpu *cpu, uint64_t now)
-{
-    struct thread *t = cpu->thread;
-    uint64_t when = first_deadline(cpu);
-
-    if (t != NULL && (cpu->ready_mask >> t->level & 1)) {
-        if (cpu->slice_end == 0) {
-            cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
-        }
-        if (when == 0 || cpu->slice_end < when) {
-            when = cpu->slice_end;
-        }
-    } else {
-        cpu->slice_end = 0;
-    }
-    if (cpu->limits != 0 && t != NULL) {
-        uint64_t change = share_next(cpu, now);
-        if (when == 0 || (change != 0 && change < when)) {
-            when = change;
-        }
-    }
-    if (!list_empty(&cpu->instance->unloading) && (when == 0 || when > now + cpu->instance->slice / 32)) {
-        when = now + cpu->instance->slice / 32; // unloads are left to do, perhaps nobody's any more
-    }
-    if (cpu->instance->devices.soonest != 0) {
-        when = device_deadline(cpu, when);
-    }
-    timer_by(cpu, when);
-}
-
-static void preempt_if_lower(struct cpu *cpu, uint64_t now)
-{
-    struct thread *t = cpu->thread;
-
-    if (t == NULL) {
-        return;
-    }
-    share_charge(cpu, t, now);
-    if (choose(cpu, (int)t->level) != NULL) {
-        sched_leave(cpu);
-        enqueue(cpu, t, true);
-    }
-}
-
-// Take t off the list that it is ready on, to run it here.
-static void take(struct cpu *cpu, struct thread *t)
-{
-    if (t->cpu == cpu->number) {
-        dequeue(cpu, t);
-    } else {
-        dequeue(&cpu->instance->cpu[t->cpu], t);
-        sched_place(t, cpu->number);
-    }
-}
-
-static void note_spare(struct cpu *cpu)
-{
-    uint64_t *spare = &cpu->instance->spare, bit = 1ull << cpu->number;
-
-    if (running_level(cpu) >= SHARE_WITHIN) {
-        if (*spare & bit) {
-            *spare &= ~bit;
-        }
-        return;
-    }
-    *spare |= bit;
-    if (cpu->thread == NULL && cpu->root != 0) {
-        arch_space_leave(cpu);
-    }
-}
-
-// Nobody runs here, and the first in line is here: the usual case.
-static void choose_quickly(struct cpu *cpu)
-{
-    struct list *ready = &cpu->ready[highest(cpu->ready_mask)];
-    struct thread *t = list_entry(ready->next, struct thread, queue);
-    uint64_t now = arch_now();
-
-    cpu->resched = false;
-    dequeue(cpu, t);
-    if (!list_empty(ready)) {
-        slice_begin(cpu, t, now);
-    }
-    timer_by(cpu, first_deadline(cpu));
-    if (cpu->instance->devices.soonest != 0) {
-        timer_by(cpu, device_deadline(cpu, 0));
-    }
-    enter(cpu, t, now);
-    note_spare(cpu);
-}
-
-static void settle(struct cpu *cpu)
-{
-    if (cpu->thread == NULL && cpu->ready_count > 0 && is_simple(cpu)) {
-        choose_quickly(cpu);
-    }
-    while (cpu->resched) {
-        uint64_t now = arch_now();
-        cpu->resched = false;
-        if (cpu->limits != 0) {
-            share_renew(cpu, now);
-        }
-        preempt_if_lower(cpu, now);
-        while (cpu->thread == NULL) {
-            struct thread *t = choose(cpu, -1);
-            if (t == NULL) {
-                break;
-            }
-            take(cpu, t);
-            enter(cpu, t, now);
-        }
-        note_spare(cpu);
-        arm(cpu, now);
-    }
-    if (cpu->thread != NULL && signal_due(cpu->thread) && cpu->thread->depth == 0) {
-        signal_enter(cpu);
-    }
-    if (cpu->ready_count > 0) {
-        place_offer(cpu);
-    }
-}
-
-void sched_exit(struct cpu *cpu)
-{
-    settle(cpu);
-    if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
-        cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
-        settle(cpu);
-    }
 }

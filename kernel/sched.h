@@ -41,5 +41,9 @@ void sched_tick(struct cpu *cpu);
 void sched_regroup(struct cpu *c, struct appkernel *k);
 // Ask another processor to look at its thread and its lists again.
 void sched_poke(struct cpu *cpu, struct cpu *other);
+// A thread that is not on any list is the next one to run here, if nothing comes before it.
+void sched_ready_here(struct cpu *cpu, struct thread *t);
+// The thread that was to run here cannot: its state cannot be loaded.  It is on its way to its owner.
+void sched_refuse(struct cpu *cpu, struct thread *t);
 // Before going back to user mode: choose, switch if another thread should run, arm the timer.
 void sched_exit(struct cpu *cpu);

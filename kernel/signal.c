@@ -12,6 +12,7 @@
 #include "pmap.h"
 #include "sched.h"
 #include "table.h"
+#include "upcall.h"
 
 enum { RED_ZONE = 128, INITIAL_FLAGS = 0x202 };
 
@@ -46,7 +47,8 @@ static struct signal_entry get(struct thread *t)
 
 static void due_again(struct thread *t)
 {
-    store_relaxed(&t->due, t->function != 0 && load_relaxed(&t->state->signal_active) == 0 && queued(t) != 0);
+    store_relaxed(&t->due,
+                  t->upcall || (t->function != 0 && load_relaxed(&t->state->signal_active) == 0 && queued(t) != 0));
 }
 
 void signal_queue_load(struct thread *t)
@@ -76,7 +78,7 @@ static void deliver(struct cpu *cpu, struct thread *t, va_t va, uint64_t cookie)
         return;                                       // on its way out, its queue with it
     }
     due_again(t);
-    if (t->status == THREAD_WAITING) {
+    if (thread_waits(t)) {
         if (t->function == 0) {
             t->state->frame[t->depth].rdx = signal_take(t);
         }
@@ -211,6 +213,10 @@ void signal_enter(struct cpu *cpu)
     struct frame *f = cpu->frame;
 
     assert(cpu->locked && t->depth == 0);
+    if (t->upcall) {
+        upcall_enter(cpu);
+        return;
+    }
     if (t->function == 0 || queued(t) == 0 || load_relaxed(&t->state->signal_active) != 0) {
         store_relaxed(&t->due, false);                // the owner has changed its mind
         return;

@@ -12,8 +12,10 @@
 #include "sched.h"
 #include "writeback.h"
 
-static err_t decode(struct instance *in, struct appkernel *k, const struct space_desc *d)
+static err_t decode(const struct cpu *cpu, const struct appkernel *k, const struct space_desc *d)
 {
+    const struct instance *in = cpu->instance;
+
     if ((d->flags & ~LOAD_LOCKED) != 0 || d->rule > TRAP_NATIVE || d->place % sizeof(struct place) != 0) {
         return ERR_INVAL;
     }
@@ -23,14 +25,14 @@ static err_t decode(struct instance *in, struct appkernel *k, const struct space
     if ((d->flags & LOAD_LOCKED) && k->locked_spaces >= k->limits.locked_spaces) {
         return ERR_LIMIT;
     }
-    return ERR_OK;
+    return activation_decode(cpu, k, d);
 }
 
 err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *d, oid_t *id)
 {
     struct instance *in = cpu->instance;
 
-    err_t e = decode(in, k, d);
+    err_t e = decode(cpu, k, d);
     if (e != ERR_OK) {
         return e;
     }
@@ -54,6 +56,7 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->remote = false;
     s->unload_at = 0;
     list_init(&s->threads);
+    activation_begin(cpu, s, d);
     k->held[OBJECT_SPACE]++;
     s->o.lock = d->flags & LOAD_LOCKED;
     k->locked_spaces += s->o.lock;
@@ -126,6 +129,7 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
         return false;
     }
     in->work += WORK_SPACE;
+    activation_end(cpu, s);
     __atomic_store_n(&s->place->reason, s->o.reason, __ATOMIC_RELAXED);
     __atomic_store_n(&s->place->loaded, 0, __ATOMIC_RELEASE);
     s->owner->locked_spaces -= s->o.lock;

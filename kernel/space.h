@@ -9,6 +9,7 @@
 #include <abi/errors.h>
 #include <abi/object.h>
 
+#include "activation.h"
 #include "handle.h"
 
 struct cpu;
@@ -32,6 +33,7 @@ struct space {
     const struct thread *loader;   // l  who loaded it, as long as nobody has run in it; only to be compared
     va_t              unload_at;   // l  UNLOADING: its mappings in this leaf table and before this address are gone
     struct table     *last;        // l  the leaf table that was used last, or NULL
+    struct claims     claims;      // of processors
 };
 
 // Load for kernel k, which becomes its owner.

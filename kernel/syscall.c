@@ -173,6 +173,9 @@ static err_t sys_thread_priority(struct call *c)
     if (c->a[1] > c->kern->limits.max_priority) {
         return ERR_LIMIT;
     }
+    if (t->home != NULL) {
+        return ERR_DENIED;                        // the priority of an activation is its space's
+    }
     sched_set_priority(c->cpu, t, (uint32_t)c->a[1]);
     return ERR_OK;
 }
@@ -389,6 +392,25 @@ static err_t sys_listen(struct call *c)
         c->kern->listener = t->o.id;
     }
     return e;
+}
+
+static err_t sys_processors(struct call *c)
+{
+    return activation_processors(c->self, &c->value);
+}
+
+static err_t sys_processor_release(struct call *c)
+{
+    return activation_release(c->cpu, c->self);
+}
+
+static err_t sys_upcall(struct call *c)
+{
+    if (c->a[1] != UPCALL_FAULT && c->a[1] != UPCALL_OWNER) {
+        return ERR_INVAL;
+    }
+    c->self->value = c->a[2];
+    return trap_upcall(c->cpu, c->a[0], (uint32_t)c->a[1]);
 }
 
 static err_t sys_power_off(struct call *c)

@@ -43,6 +43,11 @@ static err_t decode(struct instance *in, struct appkernel *k, const struct threa
             return ERR_DENIED;
         }
         *kern = (*space)->manager;
+        if (!activation_index_ok(*space, d)) {
+            return ERR_INVAL;
+        }
+    } else if (d->activation >= ACTIVATIONS_MOST) {
+        return ERR_INVAL;
     }
     if (d->priority > k->limits.max_priority) {
         return ERR_LIMIT;
@@ -90,6 +95,7 @@ static void page_leave(struct instance *in, struct thread *t)
 void thread_set_space(struct thread *t, struct space *s)
 {
     list_remove(&t->sibling);
+    activation_leave(t);
     t->space = s;
     if (s != NULL) {
         list_append(&s->threads, &t->sibling);
@@ -117,6 +123,7 @@ static void fill(struct instance *in, struct thread *t, const struct thread_desc
     t->function = d->signal;
     t->stopped = false;
     t->signals = 0;
+    activation_init(t, d);
     signal_queue_load(t);
     list_init(&t->sibling);
     list_init(&t->queue);
@@ -161,7 +168,12 @@ err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_
     in->stats->loads[OBJECT_THREAD]++;
     in->stats->free_threads = in->threads.free;
     *id = t->o.id;
-    sched_ready(cpu, t);
+    if (space != NULL && space->claims.schedule == SCHEDULE_ACTIVATIONS) {
+        activation_join(t, space);
+    }
+    if (t->home == NULL || depth > 0) {
+        sched_ready(cpu, t);
+    }
     return ERR_OK;
 }
 
@@ -208,6 +220,7 @@ bool thread_unload_step(struct cpu *cpu, struct thread *t)
     }
     struct thread_state *s = t->state;
     in->work += WORK_THREAD;
+    activation_write_back(t);
     s->depth = t->depth;
     s->reason = t->o.reason;
     s->run = t->run;

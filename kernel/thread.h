@@ -11,6 +11,7 @@
 #include <abi/errors.h>
 #include <abi/object.h>
 
+#include "activation.h"
 #include "handle.h"
 
 struct cpu;
@@ -51,7 +52,32 @@ struct thread {
     struct list       sibling;     // l  on its space's list
     struct list       queue;       // l  on a ready list
     struct list       timer;       // l  on a processor's list of deadlines
+
+    // Activations: see activation.h.
+    struct space     *home;        // l  whose activation it is, or NULL
+    uint32_t          index;       // I
+    uint32_t          events;      // l  to be told: enum upcall_kind
+    uint8_t           act;         // l  enum activation_state
+    bool              fresh;       // l  it has no context
+    bool              paused;      // l  its context goes on by itself
+    bool              entering;    // l  a claim that has not begun on its processor
+    bool              added;       // l  and when it does, its space has one more
+    bool              upcall;      // l  an upcall is due
+    bool              drop;        // l  it is to leave its processor
+    bool              quiet;       // l  blocked while upcalls are disabled
+    bool              handling;    // l  its handler is ready or runs, without a claim
+    bool              stalled;     // l  an upcall that waits for the page that its event waits for
+    bool              warned;      // l  of the end of its quantum
+    va_t              stack;       // l  of its last upcall
+    uint64_t          interval, interval_left, alarm, looked;   // l  timers
+    struct list       activation;  // l  on a list of its home
 };
+
+// Is it in `wait`?  An activation that is fresh or stopped is not.
+static inline bool thread_waits(const struct thread *t)
+{
+    return t->status == THREAD_WAITING && t->act != ACT_FRESH && t->act != ACT_STOPPED;
+}
 
 // Load for kernel `owner`; it is ready at once.
 err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_desc *d, oid_t *id);

@@ -89,30 +89,76 @@ static err_t resume_lost(struct cpu *cpu, struct thread *t)
     return ERR_STALE;
 }
 
-// The program goes on in another space than before: *id, or the present one if *id is 0.
+// The handler goes back to an activation that has no processor of its space's: it does not go on by itself.  With
+// kinds, no activation does.
+static err_t resume_activation(struct cpu *cpu, struct thread *t, struct space *s, uint32_t kinds)
+{
+    if (t->home != s) {
+        if (t->index >= s->claims.activations) {
+            return ERR_INVAL;
+        }
+        thread_set_space(t, s);
+        activation_join(t, s);
+    }
+    t->space = s;
+    activation_resume(cpu, t, kinds);
+    return (err_t)ERR_NO_RESULT;
+}
+
+// Find the space to go on in: *id, or the present one if *id is 0.
+static err_t resume_find(struct cpu *cpu, const struct thread *t, oid_t *id, struct space **s)
+{
+    const struct space *present = t->home != NULL ? t->home : t->space;
+
+    if (*id == 0 && present != NULL) {
+        *id = present->o.id;
+    }
+    *s = space_find(cpu->instance, *id);
+    if (*s == NULL) {
+        return ERR_STALE;
+    }
+    return (*s)->manager != t->kern ? ERR_DENIED : ERR_OK;
+}
+
+// The program goes on in another space than before, or is an activation's.
 static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thread *t, oid_t *id)
 {
     bool held = cpu->locked;
-    err_t e = ERR_OK;
+    struct space *s;
 
     if (!held) {
         instance_lock(cpu);
     }
-    if (*id == 0 && t->space != NULL) {
-        *id = t->space->o.id;
-    }
-    struct space *s = space_find(cpu->instance, *id);
-    if (s == NULL) {
-        e = ERR_STALE;
-    } else if (s->manager != t->kern) {
-        e = ERR_DENIED;
-    } else if (s != t->space) {
-        thread_set_space(t, s);
+    err_t e = resume_find(cpu, t, id, &s);
+    if (e == ERR_OK && s != t->space) {
+        if (s->claims.schedule == SCHEDULE_ACTIVATIONS) {
+            e = resume_activation(cpu, t, s, 0);
+        } else {
+            thread_set_space(t, s);
+        }
     }
     if (!held) {
+        if (cpu->resched) {
+            sched_exit(cpu);
+        }
         instance_unlock(cpu);
     }
     return e;
+}
+
+err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds)
+{
+    struct thread *t = cpu->thread;
+    struct space *s;
+
+    if (t->depth != 1) {
+        return ERR_DEPTH;
+    }
+    err_t e = resume_find(cpu, t, &id, &s);
+    if (e == ERR_OK && (s->claims.schedule == SCHEDULE_THREADS || activation_disabled(t, s))) {
+        e = ERR_DENIED;
+    }
+    return e != ERR_OK ? e : resume_activation(cpu, t, s, kinds);
 }
 
 // A signal came while the thread was in a handler.  One that comes later finds it in its program, and interrupts.
@@ -125,6 +171,9 @@ static __attribute__((noinline)) void resume_signalled(struct cpu *cpu)
     }
     signal_enter(cpu);
     if (!held) {
+        if (cpu->resched) {
+            sched_exit(cpu);
+        }
         instance_unlock(cpu);
     }
 }
@@ -183,7 +232,7 @@ __attribute__((noinline)) void trap_resume_call(struct cpu *cpu, oid_t id)
 {
     err_t e = resume(cpu, id);
 
-    if (e != ERR_OK) {
+    if (e != ERR_OK && (uint32_t)e != ERR_NO_RESULT) {
         cpu->frame->rax = e;                      // still the caller's
     }
 }
@@ -240,10 +289,13 @@ static void answer_requests(struct cpu *cpu)
     if (t == NULL) {
         return;
     }
+    struct space *s = t->home != NULL ? t->home : t->space;
     if (t->o.state == OBJECT_UNLOADING) {
         cache_step(cpu, &t->o);
-    } else if (t->space != NULL && t->space->o.state == OBJECT_UNLOADING) {
-        struct space *s = t->space;
+    } else if (t->drop) {
+        sched_leave(cpu);
+        activation_dropped(cpu, t);
+    } else if (s != NULL && s->o.state == OBJECT_UNLOADING) {
         if (t->depth > 0) {
             thread_set_space(t, NULL);
         } else {

@@ -104,6 +104,26 @@ static inline err_t sys_thread_priority(oid_t thread, uint32_t priority)
     return sys_enter(SYS_thread_priority, thread, priority, 0, &none);
 }
 
+// ---- processors (abi/activation.h) -------------------------------------------------------------------------
+
+// Program code only, in a space of activations.
+static inline err_t sys_processors(uint64_t *held)
+{
+    return sys_enter(SYS_processors, 0, 0, 0, held);
+}
+// Comes back only with an error.
+static inline err_t sys_processor_release(void)
+{
+    uint64_t none;
+    return sys_enter(SYS_processor_release, 0, 0, 0, &none);
+}
+// For a handler at depth 1; comes back only with an error.
+static inline err_t sys_upcall(oid_t space, uint32_t kind, uint64_t value)
+{
+    uint64_t none;
+    return sys_enter(SYS_upcall, space, kind, value, &none);
+}
+
 // ---- mappings ---------------------------------------------------------------------------------------------
 
 static inline err_t sys_mapping_load(oid_t space, va_t va, pa_t pa, uint64_t flags)

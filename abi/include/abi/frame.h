@@ -62,6 +62,7 @@ enum thread_reason {                                // why a thread was written 
 enum thread_run {                                   // what it was doing when written back
     RUN_READY = 0,
     RUN_WAITING = 1,                                // in `wait`
+    RUN_FRESH = 2,                                  // an activation without a context (activation.h): its owner says so
 };
 
 // Address-valued signals that the thread has not seen yet (Cache Kernel, 2.2).  A thread without a signal function
@@ -98,6 +99,7 @@ struct thread_state {
     uint32_t signal_active;                         // k  its signal function runs
     struct signal_entry signal[SIGNAL_ENTRIES];     // k  entry i is at i % SIGNAL_ENTRIES
     struct frame interrupted;                       // k, u
+    uint64_t events;                                // k  of an activation: enum upcall_kind, not told yet; read at load
 };
 
 _Static_assert(sizeof(struct frame) == 192, "frame");

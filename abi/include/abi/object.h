@@ -30,6 +30,13 @@ struct space_desc {
     uint32_t rule;                       // enum trap_rule
     uint64_t cookie;                     // comes back in the writeback channel
     pa_t     place;                      // struct place
+    // With SCHEDULE_ACTIVATIONS (activation.h); else 0.
+    uint32_t schedule;                   // enum schedule
+    uint32_t priority;                   // of its claims for processors, and of its activations; at most the kernel's
+    uint32_t activations, slots;         // 1 to ACTIVATIONS_MOST, SLOTS_MOST
+    pa_t     area;                       // area_size(activations, slots) bytes, page-aligned
+    va_t     area_va;                    // where the program sees it; page-aligned
+    va_t     upcall;                     // entry of upcalls
 };
 
 struct thread_desc {
@@ -42,6 +49,7 @@ struct thread_desc {
     uint64_t cookie;                     // given to handlers, and back in the writeback channel
     uint64_t affinity;                   // a bit for each processor it may run on; 0: all
     va_t     signal;                     // its signal function, see frame.h; 0: none, `wait` gives the addresses
+    uint64_t activation;                 // its index, in a space with SCHEDULE_ACTIVATIONS; else 0
 };
 
 // How many descriptors of a type a kernel holds.  No load evicts an object of a kernel that holds at most `least`; a

@@ -5,5 +5,5 @@ enum {
 #define SYSCALL(number, name, who, arguments, text) SYS_##name = number,
 #include "syscalls.def"
 #undef SYSCALL
-    SYS_COUNT = 26,
+    SYS_COUNT = 29,
 };

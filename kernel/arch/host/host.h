@@ -69,6 +69,7 @@ void *host_at(pa_t pa);
 
 // Every invariant of the instance, and TLBs against page tables.  Prints what is wrong and aborts.
 void host_check(void);
+void host_check_activations(struct instance *in);              // part of it
 
 // The boot archive with the first kernel: an ELF file with a text page, a data page and the note.
 enum {

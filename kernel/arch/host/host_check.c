@@ -292,7 +292,7 @@ static void check_shares(struct instance *in)
             CHECK(s->usage->spare <= s->usage->ran);
             over += s->base == 0 && s->percent != 0;
         }
-        CHECK(c->limits == limits);
+        CHECK(c->limits == limits + in->nclaimants);
         check_busy(in, i);
     }
     CHECK(over == listed && in->first->share[0].percent == 100);
@@ -366,6 +366,7 @@ void host_check(void)
     check_threads(in, by_kernel);
     check_shares(in);
     check_tlbs();
+    host_check_activations(in);
     check_quotas(in);
     for (uint32_t i = 0; i < in->spaces.size; i++) {
         struct space *s = space_at(in, i);

@@ -4,6 +4,8 @@
 // The rest of the extended state is checked by XRSTOR itself as it loads it: it faults at a header that names what the
 // processor does not have, and machine_fault turns that into `false`.  It loads MXCSR too, which hardware checks and
 // QEMU does not; so MXCSR is loaded again, from the value that was checked.
+#include <base.h>
+
 #include "arch_impl.h"
 #include "atomic.h"
 #include "xstate.h"
@@ -34,4 +36,10 @@ bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
         mxcsr = MXCSR_INITIAL;
     }
     return state_restore(s->xstate, fs, mxcsr, gs);
+}
+
+void arch_state_clear(struct thread_state *s)
+{
+    memset(s->xstate + XSAVE_HEADER, 0, 64);
+    *(uint32_t *)(s->xstate + XSAVE_MXCSR) = 0;
 }

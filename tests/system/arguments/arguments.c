@@ -48,6 +48,9 @@ static const struct row {
     {SYS_signal_at, {MESSAGE}, 0},
     {SYS_signal_return, {END}, ERR(DEPTH)},
     {SYS_signal_wait, {MESSAGE, ANY_VALUE}, 0},
+    {SYS_processors, {END}, ERR(DENIED)},                          // of no activation
+    {SYS_processor_release, {END}, ERR(DENIED)},
+    {SYS_upcall, {SPACE_ID, ANY_VALUE, ANY_VALUE}, ERR(INVAL) | ERR(DEPTH)},
     {SYS_pinned, {OBJECT_TYPE, SPACE_ID, ANY_VALUE}, 0},
 };
 enum { ROWS = sizeof(row) / sizeof(row[0]) };

@@ -1,0 +1,177 @@
+// settle.c - who is next: before a processor goes back to user mode.
+#include "allocator.h"
+#include "cache.h"
+#include "place.h"
+#include "sched_lists.h"
+#include "share.h"
+#include "signal.h"
+#include "upcall.h"
+
+enum { ALLOCATIONS = 8 };      // rounds before the rest is left to the next event
+
+// The ready thread that should run here, if it is on a level above `above`.  Others' lists: if it is over its share.
+static inline struct thread *choose(struct cpu *cpu, int above)
+{
+    int own = highest(cpu->ready_mask);
+    struct thread *t = own > above ? list_entry(cpu->ready[own].next, struct thread, queue) : NULL;
+
+    above = own > above ? own : above;
+    if (above < SHARE_WITHIN) {
+        struct thread *other = place_steal(cpu, above < 0 ? -1 : SHARE_WITHIN - 1);
+        t = other != NULL ? other : t;
+    }
+    return t;
+}
+
+// Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline, next change of
+// who is over its share.
+static void arm(struct cpu *cpu, uint64_t now)
+{
+    struct thread *t = cpu->thread;
+    uint64_t when = first_deadline(cpu);
+
+    if (t != NULL && (cpu->ready_mask >> t->level & 1)) {
+        if (cpu->slice_end == 0) {
+            cpu->slice_end = now + (t->slice != 0 ? t->slice : slice_length(cpu));
+        }
+        if (when == 0 || cpu->slice_end < when) {
+            when = cpu->slice_end;
+        }
+    } else {
+        cpu->slice_end = 0;
+    }
+    if (cpu->limits != 0 && t != NULL) {
+        uint64_t change = share_next(cpu, now);
+        if (when == 0 || (change != 0 && change < when)) {
+            when = change;
+        }
+    }
+    if (!list_empty(&cpu->instance->unloading) && (when == 0 || when > now + cpu->instance->slice / 32)) {
+        when = now + cpu->instance->slice / 32; // unloads are left to do, perhaps nobody's any more
+    }
+    if (cpu->instance->devices.soonest != 0) {
+        when = device_deadline(cpu, when);
+    }
+    timer_by(cpu, when);
+    if (t != NULL && t->act == ACT_CLAIM) {
+        timer_by(cpu, upcall_timers(cpu, t, now));
+    }
+}
+
+static void preempt_if_lower(struct cpu *cpu, uint64_t now)
+{
+    struct thread *t = cpu->thread;
+
+    if (t == NULL) {
+        return;
+    }
+    share_charge(cpu, t, now);
+    if (choose(cpu, (int)t->level) != NULL) {
+        sched_step_aside(cpu, true);
+    }
+}
+
+// Take t off the list that it is ready on, to run it here.
+static void take(struct cpu *cpu, struct thread *t)
+{
+    if (t->cpu == cpu->number) {
+        dequeue(cpu, t);
+    } else {
+        dequeue(&cpu->instance->cpu[t->cpu], t);
+        sched_place(t, cpu->number);
+    }
+}
+
+static void note_spare(struct cpu *cpu)
+{
+    uint64_t *spare = &cpu->instance->spare, bit = 1ull << cpu->number;
+
+    if (running_level(cpu) >= SHARE_WITHIN) {
+        if (*spare & bit) {
+            *spare &= ~bit;
+            cpu->instance->realloc = true;
+        }
+        return;
+    }
+    if (!(*spare & bit)) {
+        *spare |= bit;
+        cpu->instance->realloc = true;
+    }
+    if (cpu->thread == NULL && cpu->root != 0) {
+        arch_space_leave(cpu);
+    }
+}
+
+// Nobody runs here, and the first in line is here: the usual case.
+static void choose_quickly(struct cpu *cpu)
+{
+    struct list *ready = &cpu->ready[highest(cpu->ready_mask)];
+    struct thread *t = list_entry(ready->next, struct thread, queue);
+    uint64_t now = arch_now();
+
+    cpu->resched = false;
+    dequeue(cpu, t);
+    if (!list_empty(ready)) {
+        slice_begin(cpu, t, now);
+    }
+    timer_by(cpu, first_deadline(cpu));
+    if (cpu->instance->devices.soonest != 0) {
+        timer_by(cpu, device_deadline(cpu, 0));
+    }
+    enter(cpu, t, now);
+    note_spare(cpu);
+}
+
+static void settle(struct cpu *cpu)
+{
+    if (cpu->thread == NULL && cpu->ready_count > 0 && is_simple(cpu)) {
+        choose_quickly(cpu);
+    }
+    while (cpu->resched) {
+        uint64_t now = arch_now();
+        cpu->resched = false;
+        if (cpu->limits != 0) {
+            share_renew(cpu, now);
+        }
+        preempt_if_lower(cpu, now);
+        while (cpu->thread == NULL) {
+            struct thread *t = choose(cpu, -1);
+            if (t == NULL) {
+                break;
+            }
+            take(cpu, t);
+            enter(cpu, t, now);
+        }
+        note_spare(cpu);
+        arm(cpu, now);
+    }
+    if (cpu->thread != NULL && signal_due(cpu->thread) && cpu->thread->depth == 0) {
+        signal_enter(cpu);
+    }
+}
+
+// What changes shares of processors is also found on the way: a processor that idles, a claim that had to be given up.
+static void allocate(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched); i++) {
+        if (cpu->instance->realloc) {
+            allocator_run(cpu);
+        }
+        settle(cpu);
+    }
+}
+
+void sched_exit(struct cpu *cpu)
+{
+    settle(cpu);
+    if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
+        cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
+        settle(cpu);
+    }
+    if (cpu->instance->nclaimants != 0) {
+        allocate(cpu);
+    }
+    if (cpu->ready_count > 0) {
+        place_offer(cpu);
+    }
+}

@@ -1,0 +1,224 @@
+// test_accounts.c - random programs on activations: every context is told exactly once, and accounts balance.
+//
+// The test plays two programs on up to four processors.  A context is a number in RBX.  Each is either with the program
+// (which may run it), on a processor, or with the supervisor: stopped or blocked.  An upcall gives it back; that it
+// was with the supervisor is checked, and at the end nothing is missing.
+#include "activations.h"
+
+enum { CONTEXTS = 64, STEPS = 400, SEEDS = 60 };
+enum whereabouts { WITH_PROGRAM, ON_PROCESSOR, WITH_SUPERVISOR };
+
+static struct party party[2];
+static enum whereabouts place[2][CONTEXTS];
+static uint64_t random_state;
+
+static uint32_t below(uint32_t n)
+{
+    random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)(random_state >> 33) % n;
+}
+
+// Contexts that were on a processor and are not there any more are with the supervisor.
+static void look(void)
+{
+    for (unsigned p = 0; p < 2; p++) {
+        for (unsigned i = 0; i < CONTEXTS; i++) {
+            bool runs = false;
+            for (uint32_t n = 0; n < host_instance()->cpus; n++) {
+                const struct frame *f = running(&party[p], n) >= 0 ? frame_on(n) : NULL;
+                runs = runs || (f != NULL && f->rip != UPCALL &&
+                                host_instance()->cpu[n].thread->state->frame[0].rbx == i + 1);
+            }
+            if (place[p][i] == ON_PROCESSOR && !runs) {
+                place[p][i] = WITH_SUPERVISOR;
+            }
+        }
+    }
+}
+
+// The program takes what an upcall brings.  A context may be an upcall that was stopped before it did anything.
+static void take(unsigned p, const struct frame *f)
+{
+    uint32_t i = (uint32_t)((f->rdi - AREA - area_slots(party[p].activations)) / sizeof(struct upcall_slot));
+
+    assert_int_equal(f->rip, UPCALL);
+    while (i != SLOT_NONE) {
+        const struct upcall_slot *s = slot(&party[p], i);
+        uint64_t id = s->context.rbx;
+        if (s->kinds & UPCALL_CONTEXT && id == 0) {
+            take(p, &s->context);
+        } else if (s->kinds & UPCALL_CONTEXT) {
+            assert_true(id <= CONTEXTS);
+            assert_int_equal(place[p][id - 1], WITH_SUPERVISOR);
+            place[p][id - 1] = WITH_PROGRAM;
+        }
+        uint32_t next = s->next;
+        give(&party[p], i);
+        i = next;
+    }
+}
+
+// And runs something.
+static void handle(unsigned p, uint32_t n)
+{
+    take(p, frame_on(n));
+    for (uint32_t i = 0, at = below(CONTEXTS); i < CONTEXTS; i++) {
+        uint32_t id = (at + i) % CONTEXTS;
+        if (place[p][id] == WITH_PROGRAM) {
+            place[p][id] = ON_PROCESSOR;
+            works(n, id + 1);
+            return;
+        }
+    }
+    assert_true(false);
+}
+
+static void act(unsigned p, uint32_t n)
+{
+    struct thread *t = host_instance()->cpu[n].thread;
+
+    if (t->depth > 0) {
+        (void)call(n, below(2) ? SYS_wait : SYS_resume, below(2) ? host.clock + below(5000) + 1 : 0, 0, 0);
+        return;
+    }
+    switch (below(7)) {
+    case 0:
+        (void)call(n, SYS_wait, host.clock + below(5000) + 1, 0, 0);
+        break;
+    case 1:
+        trap(n);
+        break;
+    case 2:
+        user_of(&party[p])->wanted = below(5);
+        (void)call(n, SYS_processors, 0, 0, 0);
+        break;
+    case 3:                                       // the program has put its context away
+        place[p][frame_on(n)->rbx - 1] = WITH_PROGRAM;
+        frame_on(n)->rbx = 0;
+        (void)call(n, SYS_processor_release, 0, 0, 0);
+        break;
+    case 4:
+        (void)call(n, SYS_yield, 0, 0, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+// Handlers that wait without a deadline are woken by their owner, who then sleeps again.
+static void wake_all(void)
+{
+    first_wakes();
+    for (unsigned p = 0; p < 2; p++) {
+        for (uint32_t i = 0; i < party[p].activations; i++) {
+            (void)call(0, SYS_signal, party[p].thread[i], 0, 0);
+        }
+    }
+    first_sleeps();
+}
+
+static void step(void)
+{
+    uint32_t n = below(host_instance()->cpus);
+    struct thread *t = host_instance()->cpu[n].thread;
+    int p = t == NULL || t->home == NULL ? -1 : t->home->o.id == party[0].space ? 0 : 1;
+
+    look();
+    if (t != NULL && t->depth > 0 && t->kern == host_instance()->first && t->o.id != host_instance()->info->thread) {
+        (void)call(n, below(3) ? SYS_resume : SYS_wait, t->home == NULL ? 0 : t->home->o.id, 0, 0);
+    } else if (p >= 0 && frame_on(n)->rip == UPCALL) {
+        handle((unsigned)p, n);
+    } else if (p >= 0) {
+        act((unsigned)p, n);
+    }
+    if (below(20) == 0) {
+        host_advance(host_instance()->slice);
+    }
+    if (below(40) == 0) {
+        wake_all();
+    }
+    settle();
+}
+
+// Every context comes back, and the sums agree.
+static void finish(unsigned p)
+{
+    const struct space_kernel_page *k = page_of(&party[p]);
+    uint32_t supervisor = 0;
+
+    for (unsigned i = 0; i < CONTEXTS; i++) {
+        supervisor += place[p][i] == WITH_SUPERVISOR;
+    }
+    assert_int_equal(supervisor, 0);
+    assert_int_equal(k->pending, 0);
+    uint64_t added = k->told[__builtin_ctz(UPCALL_ADDED)], taken = k->told[__builtin_ctz(UPCALL_TAKEN)];
+    assert_int_equal(added - taken - k->released, k->held);
+    assert_int_equal(k->told[__builtin_ctz(UPCALL_BLOCKED)], k->told[__builtin_ctz(UPCALL_UNBLOCKED)]);
+}
+
+static bool done(void)
+{
+    look();
+    for (unsigned p = 0; p < 2; p++) {
+        for (unsigned i = 0; i < CONTEXTS; i++) {
+            if (place[p][i] == WITH_SUPERVISOR) {
+                return false;
+            }
+        }
+        if (page_of(&party[p])->pending != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Nobody blocks any more: what is with the supervisor comes back.
+static void drain(void)
+{
+    for (unsigned round = 0; round < 4000 && !done(); round++) {
+        uint32_t n = round % host_instance()->cpus;
+        struct thread *t = host_instance()->cpu[n].thread;
+        if (round % 50 == 0) {
+            wake_all();
+        }
+        t = host_instance()->cpu[n].thread;
+        if (t != NULL && t->home != NULL && t->depth > 0) {
+            (void)call(n, SYS_resume, t->home->o.id, 0, 0);
+        } else if (t != NULL && t->home != NULL && frame_on(n)->rip == UPCALL) {
+            handle(t->home->o.id == party[0].space ? 0 : 1, n);
+        } else if (t != NULL && t->home != NULL) {
+            (void)call(n, SYS_processors, 0, 0, 0);
+        }
+        look();
+        host_advance(host_instance()->slice / 4);
+        settle();
+    }
+}
+
+static void balance(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= SEEDS; seed++) {
+        random_state = seed;
+        memset(place, 0, sizeof(place));
+        boot(1 + seed % 4);
+        make(&party[0], 2 + seed % 7, 64, 1 + seed % 4);
+        make(&party[1], 8, 64, 2);
+        first_sleeps();
+        for (unsigned i = 0; i < STEPS; i++) {
+            step();
+        }
+        drain();
+        finish(0);
+        finish(1);
+        host_shutdown();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(balance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

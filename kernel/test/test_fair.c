@@ -1,0 +1,110 @@
+// test_fair.c - shares of processors: the invariants of max-min fairness, by hand and for random claimants.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fair.h"
+
+enum { LEVEL = 40 };
+
+static void expect(uint32_t processors, uint32_t threads, const uint32_t *wants, const uint32_t *gets, uint32_t n)
+{
+    uint32_t at[CPU_LEVELS] = {[LEVEL] = threads};
+    struct claimant c[8];
+
+    for (uint32_t i = 0; i < n; i++) {
+        c[i] = (struct claimant){.level = LEVEL, .wants = wants[i], .gets = 77};
+    }
+    fair_share(processors, at, c, n);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(c[i].gets, gets[i]);
+    }
+}
+
+#define W(...) ((const uint32_t[]){__VA_ARGS__})
+
+static void by_hand(void **state)
+{
+    (void)state;
+    expect(4, 0, W(4), W(4), 1);
+    expect(4, 0, W(9), W(4), 1);
+    expect(6, 0, W(6, 6), W(3, 3), 2);
+    expect(6, 0, W(1, 6), W(1, 5), 2);
+    expect(5, 0, W(6, 6), W(3, 3), 2);           // the odd one goes round
+    expect(4, 3, W(4), W(1), 1);
+    expect(4, 1, W(4), W(3), 1);
+    expect(4, 8, W(4, 4), W(1, 1), 2);           // more claimants than processors: all take turns
+    expect(8, 2, W(2, 0, 9), W(2, 0, 4), 3);
+    expect(1, 0, W(1, 1, 1), W(1, 1, 1), 3);
+    expect(0, 0, W(3), W(0), 1);
+}
+
+static void higher_first(void **state)
+{
+    uint32_t threads[CPU_LEVELS] = {[50] = 1, [30] = 2};
+    struct claimant c[] = {{.level = 30, .wants = 8}, {.level = 40, .wants = 2}, {.level = 60, .wants = 1}};
+
+    (void)state;
+    fair_share(6, threads, c, 3);
+    assert_int_equal(c[2].gets, 1);
+    assert_int_equal(c[1].gets, 2);
+    assert_int_equal(c[0].gets, 1);              // 6 - 1 - 1 - 2 = 2, shared with two threads: one each, in turns
+    fair_share(3, threads, c, 3);
+    assert_int_equal(c[1].gets, 1);
+    assert_int_equal(c[0].gets, 0);
+}
+
+static uint32_t min_of(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+// Of one level: work-conserving; nobody has more than he wants; who wants more than he has, has at least as much as
+// anybody, give or take one; nobody who wants something has nothing.
+static void invariants(uint32_t processors, uint32_t threads, const struct claimant *c, uint32_t n)
+{
+    uint32_t wanted = threads, got = threads;
+
+    for (uint32_t i = 0; i < n; i++) {
+        wanted += c[i].wants;
+        got += c[i].gets;
+        assert_true(c[i].gets <= c[i].wants);
+        assert_true(c[i].wants == 0 || processors == 0 || c[i].gets > 0);
+        for (uint32_t j = 0; j < n; j++) {
+            assert_true(c[i].gets == c[i].wants || c[j].gets <= c[i].gets + 1);
+        }
+    }
+    assert_true(got >= min_of(wanted, processors));
+}
+
+static void at_random(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed < 3000; seed++) {
+        uint32_t threads[CPU_LEVELS] = {0};
+        struct claimant c[8];
+        srand(seed);
+        uint32_t n = 1 + (uint32_t)rand() % 8, processors = (uint32_t)rand() % 65;
+        threads[LEVEL] = (uint32_t)rand() % 9;
+        for (uint32_t i = 0; i < n; i++) {
+            c[i] = (struct claimant){.level = LEVEL, .wants = (uint32_t)rand() % 20};
+        }
+        fair_share(processors, threads, c, n);
+        invariants(processors, threads[LEVEL], c, n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(higher_first),
+        cmocka_unit_test(at_random),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+// upcall.c - beginning an upcall.  See upcall.h.
+//
+// Everything is put in memory of the owner's, which its program reads and may write: nothing is read back from there.
+#include "upcall.h"
+
+#include <base.h>
+
+#include "arch.h"
+#include "assert.h"
+#include "atomic.h"
+#include "instance.h"
+#include "sched.h"
+
+enum { INITIAL_FLAGS = 0x202, SLOT_TRIES = 8 };
+
+struct telling {                         // of one upcall
+    struct claims *c;
+    struct upcall_slot *first, *last;
+    uint32_t index, count;               // of the first; how many
+};
+
+static struct upcall_slot *slot_at(const struct claims *c, uint32_t i)
+{
+    return (struct upcall_slot *)arch_phys(c->area + area_slots(c->activations)) + i;
+}
+
+// The next slot that the program has given; SLOT_NONE: there is none.
+static uint32_t slot_take(struct claims *c)
+{
+    uint32_t given = load_acquire(&c->user->slots_given);     // pairs with the program's release: the entry is there
+
+    for (unsigned i = 0; i < SLOT_TRIES && given != c->taken; i++) {
+        uint32_t slot = load_relaxed(&c->user->slot[c->taken % SLOTS_MOST]);
+        c->taken++;
+        store_relaxed(&c->page->slots_taken, c->taken);
+        if (slot < c->slots) {
+            return slot;
+        }
+    }
+    return SLOT_NONE;
+}
+
+static void count(struct claims *c, uint32_t kinds)
+{
+    for (uint32_t k = kinds; k != 0; k &= k - 1) {
+        c->page->told[__builtin_ctz(k)]++;
+    }
+}
+
+// Put an event of t in a slot.  False: there is none.
+static bool put(struct telling *x, const struct thread *t, uint32_t kinds)
+{
+    const struct thread_state *s = t->state;
+    uint32_t i = slot_take(x->c);
+
+    if (i == SLOT_NONE) {
+        return false;
+    }
+    struct upcall_slot *slot = slot_at(x->c, i);
+    slot->kinds = kinds;
+    slot->activation = t->index;
+    slot->processor = t->cpu;
+    slot->next = SLOT_NONE;
+    slot->thread = load_relaxed(&activation_user(t)->thread);
+    slot->fs_base = s->fs_base;
+    slot->value = t->value;
+    if (kinds & UPCALL_CONTEXT) {
+        memcpy(&slot->context, &s->frame[0], sizeof(slot->context));
+        memcpy(slot->xstate, s->xstate, sizeof(slot->xstate));
+    }
+    count(x->c, kinds);
+    if (x->count++ == 0) {
+        x->first = slot;
+        x->index = i;
+    } else {
+        x->last->next = i;
+    }
+    x->last = slot;
+    return true;
+}
+
+// Others' events, oldest first.
+static void put_others(struct telling *x)
+{
+    while (x->count < UPCALL_BATCH && !list_empty(&x->c->events)) {
+        struct thread *o = list_entry(x->c->events.next, struct thread, activation);
+        if (!put(x, o, o->events)) {
+            return;
+        }
+        activation_told(o);
+    }
+}
+
+static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
+{
+    struct claims *c = x->c;
+    struct frame *f = cpu->frame;
+    va_t slots = c->area_va + area_slots(c->activations);
+    va_t block = c->area_va + area_kernel_blocks() + t->index * sizeof(struct activation_kernel);
+
+    t->stack = load_relaxed(&x->first->stack);
+    memset(f, 0, sizeof(*f));                     // not cpu->enter_fresh: it may leave again at once
+    f->kind = FRAME_TRAP;                         // RCX and R11 hold nothing of value
+    f->rip = c->upcall;
+    f->rsp = t->stack - 8;
+    f->rflags = INITIAL_FLAGS;
+    f->rdi = slots + x->index * sizeof(struct upcall_slot);
+    f->rsi = x->count;
+    f->rdx = block;
+    t->state->fs_base = 0;
+    t->state->gs_base = block;
+    arch_state_clear(t->state);
+    t->fresh = t->added = t->warned = false;
+    t->looked = cpu->since;
+    t->interval = t->interval_left = 0;
+    t->alarm = load_relaxed(&activation_user(t)->alarm);
+    c->page->upcalls++;
+    if (!arch_state_load(cpu, t->state)) {
+        sched_refuse(cpu, t);                     // the owner writes in it meanwhile
+    }
+}
+
+// The processor is the space's from here on.
+static void hold(struct cpu *cpu, struct thread *t)
+{
+    const struct claims *c = &t->home->claims;
+    struct activation_kernel *k = (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
+
+    store_relaxed(&k->processor, cpu->number);
+    activation_hold(t, true);
+}
+
+// What an own event says.  A context that was running until now has been preempted for the sake of the upcall.
+static uint32_t own_kinds(const struct thread *t)
+{
+    return (t->fresh ? 0 : t->events != 0 ? t->events : UPCALL_PREEMPTED) | (t->added ? UPCALL_ADDED : 0);
+}
+
+// Its program runs already.  Is there a reason to interrupt it, and may it be interrupted?
+static bool may_interrupt(const struct thread *t)
+{
+    const struct claims *c = &t->home->claims;
+
+    return (t->events != 0 || (!list_empty(&c->events) && activation_slots(c) > 1)) &&
+           load_relaxed(&activation_user(t)->disabled) == 0;
+}
+
+void upcall_enter(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
+    struct telling x = {.c = &t->home->claims};
+    bool running = !t->entering && !t->fresh;
+
+    t->upcall = t->due = t->entering = false;
+    if (running && !may_interrupt(t)) {
+        return;
+    }
+    hold(cpu, t);
+    if (activation_goes_on(t)) {
+        t->added = false;
+        return;
+    }
+    if (!t->fresh) {
+        arch_state_save(cpu, t->state);
+    }
+    uint32_t kinds = own_kinds(t);
+    bool put_own = kinds == 0 || put(&x, t, kinds);
+    if (!put_own && running) {
+        return;                                   // it goes on; the events wait for slots
+    }
+    if (put_own && !t->fresh) {
+        activation_told(t);
+    }
+    if (put_own) {
+        put_others(&x);
+    }
+    if (x.count == 0 && (!put_own || !put(&x, t, 0))) {
+        sched_leave(cpu);                         // it cannot begin, for want of slots
+        activation_withdrawn(t);
+        return;
+    }
+    begin(cpu, t, &x);
+}
+
+// ---- timers -------------------------------------------------------------------------------------------------
+
+uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
+{
+    const struct activation_user *u = activation_user(t);
+    uint64_t interval = load_relaxed(&u->interval), alarm = load_relaxed(&u->alarm), ran = now - t->looked;
+    uint32_t kinds = 0;
+
+    t->looked = now;
+    if (load_relaxed(&t->home->claims.user->tick) == 0 || t->act != ACT_CLAIM) {
+        return 0;
+    }
+    if (interval != t->interval) {
+        t->interval = t->interval_left = interval;
+    } else if (t->interval_left != 0) {
+        t->interval_left = ran < t->interval_left ? t->interval_left - ran : 0;
+        kinds |= t->interval_left == 0 ? UPCALL_INTERVAL : 0;
+    }
+    if (alarm != t->alarm && alarm != 0 && alarm <= now) {
+        t->alarm = alarm;
+        kinds |= UPCALL_ALARM;
+    }
+    if (kinds != 0) {
+        t->events |= kinds;
+        t->upcall = t->due = true;
+    }
+    uint64_t slice = cpu->instance->slice;
+    return now + (t->interval_left != 0 && t->interval_left < slice ? t->interval_left : slice);
+}
+
+bool upcall_warn(struct thread *t)
+{
+    if (t->act != ACT_CLAIM || t->warned || load_relaxed(&activation_user(t)->warn) == 0) {
+        t->warned = false;
+        return false;
+    }
+    t->warned = t->upcall = t->due = true;
+    t->events |= UPCALL_QUANTUM;
+    return true;
+}
