@@ -79,6 +79,7 @@ __attribute__((noinline, noclone)) void kernel_boot(const struct boot_info *info
     instance_lock(cpu);
     first_load(cpu, &memory, archive, info->archive_length);
     cpu->resched = true;
+    in->spare |= 1;                      // nobody runs here yet
     arch_start_cpus();
     sched_exit(cpu);
     instance_unlock(cpu);
@@ -91,6 +92,7 @@ void kernel_cpu_start(struct cpu *cpu)
     instance_lock(cpu);
     (void)fetch_and_acq_rel(&cpu->request, (uint32_t)~CPU_RESCHEDULE);
     cpu->resched = true;
+    cpu->instance->spare |= 1ull << cpu->number;
     sched_exit(cpu);
     instance_unlock(cpu);
 }

@@ -46,6 +46,7 @@ struct instance {
     uint32_t      cpus;                       // I
     struct cpu    cpu[ABI_MAX_CPUS];
     uint64_t      spare;                      // l  processors where nobody within its share runs, a bit each
+    uint64_t      busy;                       // l  processors that run a thread, a bit each
     uint64_t      slice;                      // I  ticks
     uint64_t      jitter;                     // I  seed of random preemption, 0: none
 

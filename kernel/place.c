@@ -1,6 +1,7 @@
 // place.c - which processor for which thread.  See place.h.
 #include "place.h"
 
+#include "arch.h"
 #include "atomic.h"
 #include "instance.h"
 #include "sched.h"
@@ -96,4 +97,23 @@ struct thread *place_steal(struct cpu *cpu, int above)
         }
     }
     return best;
+}
+
+void place_count(struct cpu *cpu)
+{
+    struct instance *in = cpu->instance;
+    struct system_stats *s = in->stats;
+    uint64_t bit = 1ull << cpu->number, now = arch_now(), busy = s->parallel_busy != 0 ? s->parallel_busy : 1;
+
+    if (((in->busy & bit) != 0) == (cpu->thread != NULL)) {
+        return;
+    }
+    in->busy ^= bit;
+    store_release(&s->parallel_changes, s->parallel_changes + 1);        // pairs with system_parallel_clock()
+    if ((int64_t)(now - s->parallel_since) > 0) {
+        s->parallel += (now - s->parallel_since) / busy;
+        s->parallel_since = now;
+    }
+    s->parallel_busy += cpu->thread != NULL ? 1 : -1;
+    store_release(&s->parallel_changes, s->parallel_changes + 1);
 }

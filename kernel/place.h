@@ -30,5 +30,7 @@ static inline int highest(uint64_t mask)
 struct cpu *place_for(struct cpu *cpu, struct thread *t);
 // Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not know yet.
 void place_offer(struct cpu *cpu);
+// This processor has a thread now, or none: the parallel clock goes on from here.
+void place_count(struct cpu *cpu);
 // The ready thread of another processor's that may run here and would be on the highest level above `above`.
 struct thread *place_steal(struct cpu *cpu, int above);

@@ -45,7 +45,26 @@ struct system_stats {                    // k  all counters since boot, except t
     uint64_t again;                                        // loads that found no victim
     uint64_t copies;                                       // deferred copies made
     uint64_t signals;                                      // address-valued signals put into queues
+    // The parallel clock: one tick of it passes for n ticks of the clock while threads run on n processors, so that
+    // four busy processors show four times the work per tick; with none it is the clock.  Read by
+    // system_parallel_clock(); parallel_changes is odd while the three change.
+    uint32_t parallel_changes, parallel_busy;
+    uint64_t parallel, parallel_since;                     // what it was, and when
 };
+
+static inline uint64_t system_parallel_clock(const volatile struct system_stats *s)
+{
+    for (;;) {
+        uint32_t before = __atomic_load_n(&s->parallel_changes, __ATOMIC_ACQUIRE), low, high;
+        uint64_t value = s->parallel, since = s->parallel_since, busy = s->parallel_busy;
+        __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+        uint64_t passed = ((uint64_t)high << 32 | low) - since;
+        if (before % 2 == 0 && __atomic_load_n(&s->parallel_changes, __ATOMIC_ACQUIRE) == before) {
+            return value + ((int64_t)passed > 0 ? passed / (busy != 0 ? busy : 1) : 0);
+        }
+        __builtin_ia32_pause();
+    }
+}
 
 struct cpu_stats {                       // k  two cache lines for each processor
     uint64_t traps, faults, exceptions;                    // forwarded
