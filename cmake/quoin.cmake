@@ -5,6 +5,7 @@
 #   quoin_supervisor(USES ...)                    build/quoin.elf
 #   quoin_appkernel(NAME USES ... [SOURCES ...])  build/kernels/NAME, with symbols build/debug/NAME.elf;
 #                                                 with the word LIBC it is a C program on musl (lib/c)
+#   quoin_program(NAME USES ... [SOURCES ...])    build/programs/NAME, for appkernels/native; may use floating point
 #   quoin_linux_program(SOURCE LIBC [FOLDER F] [FLAGS ...])   a static Linux program, build/tests/linux/NAME[.glibc]
 #                                                 or build/F/NAME
 #   quoin_host_test(TEST [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a cmocka program for the host
@@ -46,7 +47,7 @@ endforeach()
 add_library(linux_headers INTERFACE)
 target_include_directories(linux_headers SYSTEM INTERFACE ${QUOIN_LINUX_HEADERS})
 
-file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/kernels ${CMAKE_BINARY_DIR}/debug ${CMAKE_BINARY_DIR}/tests/linux
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/kernels ${CMAKE_BINARY_DIR}/programs ${CMAKE_BINARY_DIR}/debug ${CMAKE_BINARY_DIR}/tests/linux
     ${CMAKE_BINARY_DIR}/bench)
 add_custom_target(system ALL)            # all that `quoin run` needs
 
@@ -211,6 +212,31 @@ function(quoin_appkernel name)
     endif()
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/test/CMakeLists.txt)
         add_subdirectory(test)           # a program as a whole does not run on the host: it says what to test
+    endif()
+endfunction()
+
+# A native program: of the sources given, or of those in the folder.
+function(quoin_program name)
+    cmake_parse_arguments(P "" "" "USES;SOURCES" ${ARGN})
+    if(NOT P_SOURCES)
+        file(GLOB P_SOURCES CONFIGURE_DEPENDS *.c *.S)
+    endif()
+    set(script ${CMAKE_SOURCE_DIR}/lib/native/native.ld)
+    set(target program.${name})
+    set(flags ${QUOIN_USER_FLAGS} -fno-math-errno -ffp-contract=off)
+    list(REMOVE_ITEM flags -mgeneral-regs-only)
+    add_executable(${target} ${P_SOURCES})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}.elf
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/debug LINK_DEPENDS ${script})
+    target_link_libraries(${target} PRIVATE ${P_USES} native gcc)
+    quoin_flags(${target} ${flags})
+    target_link_options(${target} PRIVATE -nostdlib -static -no-pie -T ${script} -Wl,--gc-sections
+        -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings)
+    quoin_leave_symbols(${target})
+    add_custom_command(TARGET ${target} POST_BUILD BYPRODUCTS ${CMAKE_BINARY_DIR}/programs/${name}
+        COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:${target}> ${CMAKE_BINARY_DIR}/programs/${name})
+    if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "/(tests|bench)/")
+        add_dependencies(system ${target})
     endif()
 endfunction()
 

@@ -1,0 +1,129 @@
+// program.h - native programs and their kernel threads, as this kernel keeps them.
+//
+// A program begins with the kernel and ends once: by its call, by an access or exception that nobody handles, or with
+// its last thread.  `ending` is set then, and every thread of it finds that before it goes back to the program, or
+// after it has waited; the last one to leave gives everything back.
+//
+//   main.c    words, start, end         task.c    threads, the way back to the program
+//   load.c    the ELF file, the stack   memory.c  faults, copying, the space
+//   file.c    segments of bytes         call.c    calls      wait.c  waiting at words
+//
+// Locking: a mutex for each program covers its memory, its threads and their waiting.  Fields:
+// I immutable after the start  l program.lock  a atomic
+#pragma once
+#include <abi/types.h>
+
+#include <appkernel.h>
+#include <native.h>
+#include <segment.h>
+
+enum { PROGRAMS_MOST = 8, WAIT_BUCKETS = 64 };
+enum { PROGRAM_FAILED = 139, PROGRAM_NO_MEMORY = 137 };   // values of programs that were ended
+enum { DEFAULT_PRIORITY = 8 };
+
+struct task;
+
+struct program {
+    char           name[32];             // I
+    unsigned       number;               // I
+    uint32_t       priority;             // I
+    struct native_info *info;            // I  the program reads it
+    struct ak_mutex lock;
+    struct manager manager;              // l
+    struct aspace  as;                   // l
+    uint64_t       arrival;              // l  when what the last look at memory has found missing will be there
+    pa_t           place;                // I
+    struct task   *tasks;                // l
+    unsigned       count;                // l  of tasks
+    struct task   *waiting[WAIT_BUCKETS];        // l  by hash of the word, the first to come last
+    uint32_t       ending;               // a
+    uint64_t       value;                // l  when it is ending
+};
+
+struct task {                            // a kernel thread of a program
+    struct ak_thread thread;             // first: the cookie
+    struct program  *program;            // I
+    struct task     *next, **link;       // l  the program's tasks
+    va_t             word;               // l  where it waits
+    struct task     *next_waiting;       // l
+    bool             waits;              // l  on its bucket's list
+};
+
+static inline bool program_ending(const struct program *p)
+{
+    return __atomic_load_n(&p->ending, __ATOMIC_ACQUIRE) != 0;           // pairs with program_end()
+}
+static inline void program_lock(struct task *t)
+{
+    ak_mutex_lock(&t->program->lock, &t->thread);
+}
+static inline void program_unlock(struct task *t)
+{
+    ak_mutex_unlock(&t->program->lock);
+}
+
+// ---- main.c -----------------------------------------------------------------------------------------------
+
+// A program is over; the lock is held by nobody.  When all are, the kernel ends.
+void program_over(struct program *p);
+
+// ---- task.c -----------------------------------------------------------------------------------------------
+
+struct task_start {
+    va_t     entry, stack;
+    uint64_t argument;
+    va_t     fs_base;
+};
+// A thread more.  ERR_LIMIT: no memory or too many; ERR_DENIED: the program is ending.  The lock is held, but by
+// nobody for the first one.
+err_t task_create(struct program *p, const struct task_start *start);
+// The program ends; its threads will notice.  The lock is held.  Only the first call decides about the value.
+void  program_end(struct program *p, struct task *self, uint64_t value);
+// The calling thread ends.  The lock is not held.
+_Noreturn void task_exit(struct task *t);
+// The last step of every handler.
+_Noreturn void task_return(struct task *t);
+// Wait in a handler, until the clock has come so far, or the program ends.
+void  task_sleep(struct task *t, uint64_t until);
+
+// ---- load.c -----------------------------------------------------------------------------------------------
+
+// Find the file, make the program's memory, and say how its first thread begins.  False, with a line in the log:
+// there is no such program, or no memory.
+bool program_load(struct program *p, const char *args, struct task_start *start);
+
+// ---- memory.c ---------------------------------------------------------------------------------------------
+
+enum {
+    NATIVE_MAPS = 0x1000000000, NATIVE_MAPS_END = 0x700000000000,        // where native_map puts things
+    REGIONS_MOST = 8192,
+};
+void  memory_init(struct program *p);
+// The byte at va, ready for an access (E_READ or E_WRITE), as far as its page goes; the lock is held, and was let go in
+// between if the page had to arrive.  ERR_INVAL, ERR_DENIED: not the program's; ERR_LIMIT: no memory.
+err_t memory_reach(struct task *t, va_t va, uint32_t access, uint8_t **at);
+// From the program; the lock is not held.  Errors as above.
+err_t memory_copy_in(struct task *t, void *to, va_t from, size_t length);
+// The space is gone, or was never there: load it.
+void  memory_space(struct task *t);
+
+// ---- file.c -----------------------------------------------------------------------------------------------
+
+// A segment that shows `size` bytes, which stay where they are, from its byte `skip` on, among zeros.  Each page comes
+// `delay` ticks after it was asked for first: until then asking answers ERR_AGAIN, and program.arrival says when.
+// One user; NULL: no memory.
+struct segment *file_segment(struct program *p, const uint8_t *bytes, uint64_t size, uint64_t skip, uint64_t delay);
+// A file of the boot archive's tree.
+bool  file_find(const char *name, const uint8_t **bytes, uint64_t *size);
+
+// ---- call.c, wait.c ---------------------------------------------------------------------------------------
+
+struct call {                            // what a call was given, and what it answers
+    uint64_t a, b, c, d;
+    uint64_t value;
+};
+err_t call_make(struct task *t, uint64_t number, struct call *c);
+err_t wait_at(struct task *t, va_t word, uint32_t value, uint64_t deadline);
+err_t wake_at(struct task *t, va_t word, uint64_t count, uint64_t *woken);
+// The lock is held.
+uint64_t wake_locked(struct program *p, va_t word, uint64_t count);
