@@ -45,7 +45,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
               option_number(line, "threads", 256, &s->threads) &&
               option_number(line, "mappings", 65536, &s->mappings) &&
               option_number(line, "slice", 2000, &slice_us) && option_number(line, "jitter", 0, &s->jitter) &&
-              option_number(line, "tables", 0, &s->tables);
+              option_number(line, "tables", 0, &s->tables) && option_number(line, "turn", 0, &s->turn);
     if (!ok) {
         refuse("an option is not a number", 0, 0);
     }
@@ -55,6 +55,9 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     at_least("threads", s->threads, 4, 65535);
     at_least("mappings", s->mappings, 16 * info->cpus, 1 << 23);
     at_least("slice (microseconds)", slice_us, 10, 1000000);
+    if (s->turn != 0) {
+        at_least("turn (ticks)", s->turn, 1000, UINT32_MAX);
+    }
     s->cpus = info->cpus;
     s->slice = slice_us * (arch_tsc_hz() / 1000000);
     s->memory_end = boot_memory_end(info);
@@ -146,6 +149,7 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     struct instance *in = lay_out(&c, s);
     in->slice = s->slice;
     in->jitter = s->jitter;
+    in->turn = s->turn;
     in->message_version = 1;
     in->groups = s->groups;
     in->system = system;

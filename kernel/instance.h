@@ -49,6 +49,7 @@ struct instance {
     uint64_t      busy;                       // l  processors that run a thread, a bit each
     uint64_t      slice;                      // I  ticks
     uint64_t      jitter;                     // I  seed of random preemption, 0: none
+    uint64_t      turn;                       // I  ticks until a busy processor is interrupted, 0: never
 
     struct cache  kernels, spaces, threads;
     struct thread **state_hash;               // l  loaded threads by state page

@@ -99,6 +99,16 @@ struct thread *place_steal(struct cpu *cpu, int above)
     return best;
 }
 
+void place_turn(struct cpu *cpu, uint64_t now)
+{
+    uint64_t when = now + cpu->instance->turn;
+
+    if (cpu->instance->turn != 0 && cpu->thread != NULL && (cpu->timer == 0 || when < cpu->timer)) {
+        cpu->timer = when;
+        arch_timer_arm(cpu, when);
+    }
+}
+
 void place_count(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
@@ -116,4 +126,5 @@ void place_count(struct cpu *cpu)
     }
     s->parallel_busy += cpu->thread != NULL ? 1 : -1;
     store_release(&s->parallel_changes, s->parallel_changes + 1);
+    place_turn(cpu, now);
 }

@@ -273,6 +273,7 @@ void sched_tick(struct cpu *cpu)
     uint64_t now = arch_now();
 
     cpu->timer = 0;
+    place_turn(cpu, now);
     (void)cache_step_any(cpu);
     device_tick(cpu, now);
     while (!list_empty(&cpu->waiting)) {

@@ -1,4 +1,4 @@
-// test_parallel.c - the parallel clock: the clock divided by the number of processors that run a thread.
+// test_parallel.c - the parallel clock: the clock divided by the number of processors that run a thread; and turns.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,9 +96,30 @@ static void test_idle(void **state)
     host_shutdown();
 }
 
+// turn=N: each processor that has a thread is interrupted at least so often, and no other one is.
+static void test_turn(void **state)
+{
+    (void)state;
+    host_boot(3, 64ull << 20, "turn=5000");
+    next_frame = host_instance()->info->range[0].base + (8 << 20);
+    load(1);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_true(host.cpu[0].timer > host.clock && host.cpu[0].timer <= host.clock + 5000);
+        assert_true(host.cpu[1].timer > host.clock && host.cpu[1].timer <= host.clock + 5000);
+        assert_int_equal(host.cpu[2].timer, 0);
+        host_advance(5000);
+    }
+    wait_on(1, 0);
+    host_advance(5000);
+    assert_int_equal(host.cpu[1].timer, 0);
+    assert_true(host.cpu[0].timer > host.clock);
+    host_shutdown();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_divides), cmocka_unit_test(test_idle)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_divides), cmocka_unit_test(test_idle),
+                                       cmocka_unit_test(test_turn)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
