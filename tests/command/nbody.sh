@@ -1,0 +1,55 @@
+# The n-body simulation gives the checksum that it gives on the host: on kernel threads, with one and several
+# processors, with hardly any caches, with little memory for its bodies, and twice at once.  More processors make it
+# faster by the parallel clock; less memory makes it slower.
+# test: timeout=600
+tools=$(dirname "$QUOIN")/tools
+
+native() {                               # OPTIONS -- WORDS
+    "$QUOIN" run --timeout 120 --policy "$tools/policy/native" --add "$BUILD/programs/nbody:/bin/nbody" "$@" < /dev/null
+}
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+word() {                                 # NAME LINE...: the number behind it
+    awk -v name="$1" '{ for (i = 1; i < NF; i++) if ($i == name) print $(i + 1) }' "$TMP/got"
+}
+
+expected=$("$BUILD/tests/nbody_host" 128 2 4 5)
+setup="nbody bodies=128 steps=2 seed=5 ticks=50000"
+
+for cache in "" "--cache kernels=4,spaces=8,threads=16,mappings=256" \
+             "--cache kernels=2,spaces=3,threads=4,mappings=64"; do
+    for smp in 1 2 4; do
+        native --smp $smp $cache -- native $setup threads=5 percent=50 > "$TMP/got"
+        [[ $(word checksum) == "$expected" ]] || fail "$smp processors, $cache: $(< "$TMP/got")"
+        (($(word misses) > 0)) || fail "no misses with half of the memory"
+    done
+done
+
+# By the parallel clock, which is repeatable.
+counted() {                              # PROCESSORS WORDS...: its ticks
+    native --icount --append turn=10000 --smp "$1" -- native $setup "${@:2}" > "$TMP/got"
+    cat "$TMP/got" >&2
+    [[ $(word checksum | sort -u) == "$expected" ]] || fail "counted: $*"
+    word ticks
+}
+alone=$(counted 1 threads=0)
+again=$(counted 1 threads=0)
+one=$(counted 1 threads=8)
+four=$(counted 4 threads=8)
+((alone == again)) || fail "not repeatable: $alone and $again"
+((four * 18 < one * 10)) || fail "four processors: $four, one: $one"
+less=$(counted 4 threads=8 percent=25)
+((less > four)) || fail "a quarter of the memory costs nothing: $less and $four"
+counted 4 threads=8 ';' $setup threads=8 name=2 > "$TMP/both"
+(($(wc -l < "$TMP/both") == 2)) || fail "two at once: $(< "$TMP/both")"
+
+# What cannot be.
+for words in "nbody bodies=9" "nbody percent=0" "nobody" "priority=x nbody" "priority=99 nbody"; do
+    status=0
+    native -- native $words > "$TMP/got" || status=$?
+    ((status == 1 || status == 2)) || fail "accepted: $words"
+done
