@@ -53,3 +53,10 @@ for words in "nbody bodies=9" "nbody percent=0" "nobody" "priority=x nbody" "pri
     native -- native $words > "$TMP/got" || status=$?
     ((status == 1 || status == 2)) || fail "accepted: $words"
 done
+
+# The tables of tools/nbody.
+"$tools/nbody" --build "$BUILD" --bodies 128 --steps 1 --processors 1,2 --percent 100,50 > "$TMP/table"
+cat "$TMP/table" >&2
+awk '/^Speed-up, by/ { getline; getline; exit !($3 > 0 && $4 > $3) }' "$TMP/table" || fail "speed-up"
+awk '/^Time, by/ { getline; getline; exit !($4 > $3) }' "$TMP/table" || fail "time by memory"
+grep -q '^Speed-up of 2 copies' "$TMP/table" || fail "no Table V"
