@@ -90,6 +90,7 @@ static void note_spare(struct cpu *cpu)
         if (*spare & bit) {
             *spare &= ~bit;
             cpu->instance->realloc = true;
+            place_count(cpu);
         }
         return;
     }
@@ -97,6 +98,7 @@ static void note_spare(struct cpu *cpu)
         *spare |= bit;
         cpu->instance->realloc = true;
     }
+    place_count(cpu);
     if (cpu->thread == NULL && cpu->root != 0) {
         arch_space_leave(cpu);
     }
