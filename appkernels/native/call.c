@@ -178,6 +178,9 @@ static err_t call_thread_create(struct task *t, struct call *c)
     if (c->a >= ABI_USER_END || c->b % 16 != 0 || c->b < 16 || c->b > ABI_USER_END || c->d >= ABI_USER_END) {
         return ERR_INVAL;
     }
+    if (t->program->schedule != SCHEDULE_THREADS) {
+        return ERR_DENIED;
+    }
     program_lock(t);
     err_t e = task_create(t->program, &start);
     program_unlock(t);
@@ -188,6 +191,9 @@ static err_t call_thread_exit(struct task *t, struct call *c)
 {
     uint8_t *at;
 
+    if (t->program->schedule != SCHEDULE_THREADS) {
+        return ERR_DENIED;
+    }
     if (c->a != 0) {
         if (c->a % sizeof(uint32_t) != 0) {
             return ERR_INVAL;

@@ -3,6 +3,7 @@
 //     NATIVE_INFO          struct native_info, for reading
 //     as in the file       each loadable segment of the file, zeros behind what the file has
 //     below NATIVE_MAPS_END    the first thread's stack, with a guard page
+// For SCHEDULE_ACTIVATIONS there is the area with stacks for upcalls instead of the first stack (activation.c).
 #include <base.h>
 #include <elf_image.h>
 
@@ -70,6 +71,16 @@ static bool bind_stack(struct program *p, va_t *top)
     return aspace_bind(&p->as, &like) == ERR_OK;
 }
 
+// The rest, for one that schedules itself.
+static bool bind_area(struct program *p, const struct elf_image *image)
+{
+    if (!elf_note(image, "Quoin", NOTE_NATIVE, &p->note, sizeof(p->note))) {
+        ak_log("%s has no note that says how it runs on activations", p->name);
+        return false;
+    }
+    return activation_area(p);
+}
+
 bool program_load(struct program *p, const char *args, struct task_start *start)
 {
     struct elf_image image;
@@ -88,7 +99,8 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
     }
     memory_init(p);
     p->place = ak_frame_alloc();
-    if (p->place == 0 || !bind_info(p, args) || !bind_image(p, &image) || !bind_stack(p, &start->stack)) {
+    if (p->place == 0 || !bind_info(p, args) || !bind_image(p, &image) ||
+        !(p->schedule == SCHEDULE_ACTIVATIONS ? bind_area(p, &image) : bind_stack(p, &start->stack))) {
         ak_log("%s cannot be loaded: no memory, or its segments overlap", path);
         return false;
     }

@@ -2,7 +2,7 @@
 //
 // Words: from args="..." of its line in the policy file; or, if the program of `quoin run ... -- native WORDS` is
 // called `native`, those behind that name.  Programs with a word `;` between them, each
-//     [priority=N] FILE [WORD ...]
+//     [priority=N] [schedule=threads|activations] FILE [WORD ...]
 // FILE is of the boot archive's tree, in /bin if it has no slash; the words behind it are the program's.  All run at
 // once.  The kernel ends with the last of them; its value is the first one's that was not 0, in the order of the words.
 #include <base.h>
@@ -35,6 +35,10 @@ static bool take_setting(struct program *p, const char *word)
     const char *at = word + strlen("priority=");
     uint64_t value;
 
+    if (strcmp(word, "schedule=threads") == 0 || strcmp(word, "schedule=activations") == 0) {
+        p->schedule = strcmp(word, "schedule=threads") == 0 ? SCHEDULE_THREADS : SCHEDULE_ACTIVATIONS;
+        return true;
+    }
     if (strncmp(word, "priority=", strlen("priority=")) != 0 || !base_parse_number(&at, &value) || *at != '\0' ||
         value >= ak_info->limits.max_priority) {
         ak_log("not understood: %s", word);
@@ -165,6 +169,16 @@ void program_over(struct program *p)
     ak_stop((int)value);
 }
 
+static void poll(void)
+{
+    activation_poll(programs, count);
+}
+
+static err_t program_begin(struct program *p, const struct task_start *start)
+{
+    return p->schedule == SCHEDULE_ACTIVATIONS ? activation_begin(p) : task_create(p, start);
+}
+
 int ak_main(const struct kernel_info *info)
 {
     static struct task_start start[PROGRAMS_MOST];
@@ -184,10 +198,10 @@ int ak_main(const struct kernel_info *info)
     (void)resources_begin(LOW_FRAMES);
     left = count;
     for (unsigned i = 0; i < count; i++) {
-        if (task_create(&programs[i], &start[i]) != ERR_OK) {
+        if (program_begin(&programs[i], &start[i]) != ERR_OK) {
             ak_log("there is no memory for %s", programs[i].name);
             return WRONG;
         }
     }
-    return count > 0 ? ak_service(NULL) : WRONG;
+    return count > 0 ? ak_service(poll) : WRONG;
 }

@@ -91,31 +91,53 @@ err_t memory_copy_in(struct task *t, void *to, va_t from, size_t length)
 
 // ---- the space --------------------------------------------------------------------------------------------
 
-void memory_space(struct task *t)
+struct space_desc memory_space_desc(const struct program *p)
+{
+    struct space_desc d = {.rule = TRAP_NATIVE, .cookie = (uint64_t)p, .place = p->place};
+
+    if (p->schedule == SCHEDULE_ACTIVATIONS) {
+        d.schedule = SCHEDULE_ACTIVATIONS;
+        d.priority = p->priority;
+        d.activations = (uint32_t)p->note.activations;
+        d.slots = (uint32_t)p->note.slots;
+        d.area = p->area;
+        d.area_va = p->info->area;
+        d.upcall = p->note.upcall;
+    }
+    return d;
+}
+
+err_t memory_load_space(struct task *t)
 {
     struct program *p = t->program;
+    err_t e = ERR_OK;
 
-    for (;;) {
-        program_lock(t);
-        err_t e = ERR_OK;
-        if (p->as.id == t->thread.space) {       // no other thread has done it
-            if (p->as.id != 0) {
-                ak_space_finish(p->as.id);       // it writes its place, which the next one shares
-                p->as.id = 0;
-            }
-            struct space_desc d = {.rule = TRAP_NATIVE, .cookie = (uint64_t)p, .place = p->place};
-            e = sys_space_load(&d, &p->as.id);
-        }
-        if (e != ERR_OK) {
+    if (p->as.id == t->thread.space) {       // no other thread has done it
+        if (p->as.id != 0) {
+            ak_space_finish(p->as.id);       // it writes its place, which the next one shares
             p->as.id = 0;
         }
-        t->thread.space = p->as.id;
+        struct space_desc d = memory_space_desc(p);
+        e = sys_space_load(&d, &p->as.id);
+    }
+    if (e != ERR_OK) {
+        p->as.id = 0;
+    }
+    t->thread.space = p->as.id;
+    if (e != ERR_OK && e != ERR_AGAIN) {
+        ak_panic("the space of %s cannot be loaded: error %d", p->name, e);
+    }
+    return e;
+}
+
+void memory_space(struct task *t)
+{
+    for (;;) {
+        program_lock(t);
+        err_t e = memory_load_space(t);
         program_unlock(t);
         if (e == ERR_OK) {
             return;
-        }
-        if (e != ERR_AGAIN) {
-            ak_panic("the space of %s cannot be loaded: error %d", p->name, e);
         }
         ak_pause();
     }
@@ -178,9 +200,13 @@ void native_fault(struct thread_state *s, uint64_t cookie, unsigned depth)
     if (e == ERR_OK) {
         map_and_return(t, &load);
     }
-    if (e != ERR_AGAIN) {
+    bool told = t->program->schedule == SCHEDULE_ACTIVATIONS && (e == ERR_INVAL || e == ERR_DENIED);
+    if (e != ERR_AGAIN && !told) {
         refuse(t, e, f);
     }
     program_unlock(t);
+    if (told) {
+        activation_fault(t);
+    }
     task_return(t);
 }

@@ -7,10 +7,12 @@
 //   main.c    words, start, end         task.c    threads, the way back to the program
 //   load.c    the ELF file, the stack   memory.c  faults, copying, the space
 //   file.c    segments of bytes         call.c    calls      wait.c  waiting at words
+//   activation.c  programs that schedule their own threads: their area, loading activations, the end
 //
 // Locking: a mutex for each program covers its memory, its threads and their waiting.  Fields:
 // I immutable after the start  l program.lock  a atomic
 #pragma once
+#include <abi/activation.h>
 #include <abi/types.h>
 
 #include <appkernel.h>
@@ -38,6 +40,11 @@ struct program {
     struct task   *waiting[WAIT_BUCKETS];        // l  by hash of the word, the first to come last
     uint32_t       ending;               // a
     uint64_t       value;                // l  when it is ending
+    enum schedule  schedule;             // I
+    struct native_note note;             // I  SCHEDULE_ACTIVATIONS: what the program asked for
+    pa_t           area;                 // I  likewise
+    struct task   *activation[ACTIVATIONS_MOST];         // I  by index; stay until the keeper buries them
+    struct task   *keeper;               // a  NULL: not yet, or not any more
 };
 
 struct task {                            // a kernel thread of a program
@@ -47,6 +54,8 @@ struct task {                            // a kernel thread of a program
     va_t             word;               // l  where it waits
     struct task     *next_waiting;       // l
     bool             waits;              // l  on its bucket's list
+    uint32_t         index;              // I  of an activation
+    uint32_t         left;               // a  an activation that has left its handler for good
 };
 
 static inline bool program_ending(const struct program *p)
@@ -77,6 +86,12 @@ struct task_start {
 // A thread more.  ERR_LIMIT: no memory or too many; ERR_DENIED: the program is ending.  The lock is held, but by
 // nobody for the first one.
 err_t task_create(struct program *p, const struct task_start *start);
+// The memory of a task that is in the program's list but has not begun to run; NULL: none.
+struct task *task_make(struct program *p, uint32_t priority);
+// It is not in the program's list any more.  The lock is held.
+void  task_unlink(struct task *t);
+// Where an activation goes on in this kernel, if it was written back on its way to the program.
+void  task_resume(struct ak_thread *thread);
 // The program ends; its threads will notice.  The lock is held.  Only the first call decides about the value.
 void  program_end(struct program *p, struct task *self, uint64_t value);
 // The calling thread ends.  The lock is not held.
@@ -106,6 +121,24 @@ err_t memory_reach(struct task *t, va_t va, uint32_t access, uint8_t **at);
 err_t memory_copy_in(struct task *t, void *to, va_t from, size_t length);
 // The space is gone, or was never there: load it.
 void  memory_space(struct task *t);
+// The same, once; the lock is held.  ERR_AGAIN: there was no room.
+err_t memory_load_space(struct task *t);
+
+// What space_load is given.
+struct space_desc memory_space_desc(const struct program *p);
+
+// ---- activation.c -----------------------------------------------------------------------------------------
+
+// Make the area, show it in the program, and give it stacks.  False: no memory, or the note asks for too much.
+bool  activation_area(struct program *p);
+// Make the activations and begin.  ERR_LIMIT: no memory.
+err_t activation_begin(struct program *p);
+// For ak_service: have what was written back loaded again.
+void  activation_poll(struct program *programs, unsigned count);
+// The end of an activation, which has left the program's list.
+_Noreturn void activation_leave(struct task *t);
+// The access of the calling activation is refused: the program is told.  The lock is not held.
+_Noreturn void activation_fault(struct task *t);
 
 // ---- file.c -----------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ static void link_task(struct program *p, struct task *t)
     p->count++;
 }
 
-static void unlink_task(struct task *t)
+void task_unlink(struct task *t)
 {
     *t->link = t->next;
     if (t->next != NULL) {
@@ -77,7 +77,7 @@ _Noreturn void task_return(struct task *t)
     return_slowly(t);
 }
 
-static void resume(struct ak_thread *t)
+void task_resume(struct ak_thread *t)
 {
     task_return((struct task *)t);
 }
@@ -88,27 +88,36 @@ static void begin(void *arg)
     task_return(arg);
 }
 
-err_t task_create(struct program *p, const struct task_start *start)
+struct task *task_make(struct program *p, uint32_t priority)
 {
     collect();
+    struct task *t = p->count < NATIVE_THREADS_MOST ? ak_alloc(sizeof(*t)) : NULL;
+    if (t == NULL) {
+        return NULL;
+    }
+    if (ak_thread_create(&t->thread, priority, 0) != ERR_OK) {
+        ak_free(t, sizeof(*t));
+        return NULL;
+    }
+    t->program = p;
+    link_task(p, t);
+    return t;
+}
+
+err_t task_create(struct program *p, const struct task_start *start)
+{
     if (program_ending(p)) {
         return ERR_DENIED;
     }
-    struct task *t = p->count < NATIVE_THREADS_MOST ? ak_alloc(sizeof(*t)) : NULL;
+    struct task *t = task_make(p, p->priority);
     if (t == NULL) {
         return ERR_LIMIT;
     }
-    if (ak_thread_create(&t->thread, p->priority, 0) != ERR_OK) {
-        ak_free(t, sizeof(*t));
-        return ERR_LIMIT;
-    }
-    t->program = p;
-    t->thread.resume = resume;
+    t->thread.resume = task_resume;
     struct thread_state *s = t->thread.state;
     s->fs_base = start->fs_base;
     s->frame[0] = (struct frame){.rip = start->entry, .rsp = start->stack - 8, .rdi = start->argument,
                                  .rflags = 0x202};
-    link_task(p, t);
     ak_thread_run(&t->thread, begin, t);
     return ERR_OK;
 }
@@ -133,7 +142,7 @@ _Noreturn void task_exit(struct task *t)
     struct program *p = t->program;
 
     program_lock(t);
-    unlink_task(t);
+    task_unlink(t);
     bool last = p->count == 0;
     if (last) {
         __atomic_store_n(&p->ending, 1, __ATOMIC_SEQ_CST);
@@ -142,6 +151,9 @@ _Noreturn void task_exit(struct task *t)
     program_unlock(t);
     if (last) {
         program_over(p);
+    }
+    if (t->thread.scheduled) {
+        activation_leave(t);
     }
     ak_thread_exit(&t->thread);
 }
