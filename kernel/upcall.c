@@ -95,7 +95,6 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
 {
     struct claims *c = x->c;
     struct frame *f = cpu->frame;
-    va_t slots = c->area_va + area_slots(c->activations);
     va_t block = c->area_va + area_kernel_blocks() + t->index * sizeof(struct activation_kernel);
 
     t->stack = load_relaxed(&x->first->stack);
@@ -104,7 +103,7 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     f->rip = c->upcall;
     f->rsp = t->stack - 8;
     f->rflags = INITIAL_FLAGS;
-    f->rdi = slots + x->index * sizeof(struct upcall_slot);
+    f->rdi = x->index;
     f->rsi = x->count;
     f->rdx = block;
     t->state->fs_base = 0;

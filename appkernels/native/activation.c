@@ -160,19 +160,12 @@ static err_t load(struct task *t)
     return e;
 }
 
-static bool try_lock(struct ak_mutex *m)
-{
-    uint32_t free = 0;
-
-    return __atomic_compare_exchange_n(&m->state, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
 // ERR_AGAIN: not yet.
 static err_t end_badly(struct task *keeper, const struct task *t)
 {
     struct program *p = keeper->program;
 
-    if (!try_lock(&p->lock)) {
+    if (!ak_mutex_try(&p->lock, &keeper->thread)) {
         return ERR_AGAIN;
     }
     ak_log("%s: the registers of activation %u cannot be loaded", p->name, t->index);
@@ -208,7 +201,7 @@ static err_t load_space(struct task *keeper)
     if (__atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) != 0) {
         return ERR_OK;
     }
-    if (!try_lock(&p->lock)) {
+    if (!ak_mutex_try(&p->lock, &keeper->thread)) {
         return ERR_AGAIN;
     }
     if (__atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) == 0) {

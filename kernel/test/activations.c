@@ -143,7 +143,7 @@ struct frame *frame_on(uint32_t n)
 uint32_t begun(struct party *p, uint32_t n, struct upcall_slot *out[UPCALL_BATCH])
 {
     const struct frame *f = frame_on(n);
-    uint64_t i = (f->rdi - AREA - area_slots(p->activations)) / sizeof(struct upcall_slot);
+    uint64_t i = f->rdi;
     uint32_t kinds = 0, count = 0;
 
     assert_int_equal(f->rip, UPCALL);

@@ -39,7 +39,7 @@ static void look(void)
 // The program takes what an upcall brings.  A context may be an upcall that was stopped before it did anything.
 static void take(unsigned p, const struct frame *f)
 {
-    uint32_t i = (uint32_t)((f->rdi - AREA - area_slots(party[p].activations)) / sizeof(struct upcall_slot));
+    uint32_t i = (uint32_t)f->rdi;
 
     assert_int_equal(f->rip, UPCALL);
     while (i != SLOT_NONE) {

@@ -191,6 +191,8 @@ struct ak_mutex {
     struct ak_waiter *first, *last;              // guard
 };
 void ak_mutex_lock(struct ak_mutex *m, struct ak_thread *self);
+// Take it if it is free; for a thread that may not sleep on it.
+bool ak_mutex_try(struct ak_mutex *m, struct ak_thread *self);
 void ak_mutex_unlock(struct ak_mutex *m);
 
 // ---- log --------------------------------------------------------------------------------------------------

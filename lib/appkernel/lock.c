@@ -147,6 +147,11 @@ static __attribute__((noinline)) void lock_slow(struct ak_mutex *m, struct ak_th
     ak_spin_unlock(&m->guard);
 }
 
+bool ak_mutex_try(struct ak_mutex *m, struct ak_thread *self)
+{
+    return take_free(m, self);
+}
+
 void ak_mutex_lock(struct ak_mutex *m, struct ak_thread *self)
 {
     if (!take_free(m, self)) {

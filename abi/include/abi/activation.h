@@ -13,7 +13,7 @@
 // slot, which the program has given for it and gives back; so a used-up activation is fresh again as soon as its
 // registers are in a slot, and the program recycles slots in bulk, with plain stores. At an upcall all registers are
 // 0 but
-//     RDI  the first slot; the others follow by upcall_slot.next
+//     RDI  the number of the first slot; the others follow by upcall_slot.next
 //     RSI  how many
 //     RDX  the activation's struct activation_kernel, also its GS base
 //     RSP  upcall_slot.stack of the first slot, less 8
