@@ -1,0 +1,25 @@
+// threads_machine.h - what a program gives the threads library: memory, a clock, and its space's processors.
+#pragma once
+#include <abi/activation.h>
+
+// Memory for stacks and control blocks; all of whole pages.  Called by threads, rarely (a free list is before them).
+struct threads_memory {
+    void *(*allocate)(size_t bytes);             // page-aligned and zero, or NULL
+    void (*guard)(void *at, size_t bytes);       // no access from now on
+};
+
+// The processors of a space with SCHEDULE_ACTIVATIONS.  The area is in the form of abi/activation.h; the program's
+// first thread has not run in it before.  space_desc.upcall is threads_upcall.
+struct threads_machine {
+    struct space_kernel_page *kernel;            // the area
+    struct space_user_page *user;
+    struct activation_user *activation;          // area_user_blocks()
+    struct upcall_slot *slot;                    // area_slots()
+    void (*processors)(void);                    // sys_processors: `wanted` has changed
+    void (*release)(void);                       // sys_processor_release; may return
+    void (*wait)(uint64_t until);                // sys_wait: the caller is blocked until then; may return too early
+    uint64_t (*now)(void);                       // the clock, in ticks
+};
+
+// The entry of upcalls, for space_desc.upcall.
+extern const char threads_upcall[];
