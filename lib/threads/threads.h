@@ -227,15 +227,16 @@ enum thread_status rwlock_release(struct rwlock *l);
 
 // ---- what happened ----------------------------------------------------------------------------------------
 
-// Counters since threads_begin.  Events balance: told[PREEMPTED] + ... is contexts; each context was recovered,
-// made ready, dropped (a scheduler's own, which owned nothing) or continued (a handler's): contexts = ready + dropped +
-// continued.  blocked - unblocked threads are in the supervisor or the owner now.
+// Counters since threads_begin.  Events balance: each context was
+// made ready, dropped (a scheduler's own, which owned nothing), continued (a handler's), or was a recovery that was
+// stopped itself and of which there is one more context: contexts = ready + dropped + continued + nested.
+// told[BLOCKED] - told[UNBLOCKED] flows are in the supervisor or the owner now.
 struct threads_statistics {
     uint64_t upcalls, told[UPCALL_KINDS];
     uint64_t contexts;                   // that came with events
     uint64_t ready, dropped, continued;
     uint64_t recovered;                  // of them, those that were in a critical section first
-    uint64_t nested;                     // recoveries or handlers that were interrupted themselves
+    uint64_t nested;                     // recoveries that were stopped themselves
     uint64_t forks, stacks;              // stacks: allocated
     uint64_t stolen;                     // threads taken from another processor's list
     uint64_t released, asked;            // processors given back; calls for more

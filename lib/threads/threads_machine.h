@@ -2,6 +2,8 @@
 #pragma once
 #include <abi/activation.h>
 
+struct thread;
+
 // Memory for stacks and control blocks; all of whole pages.  Called by threads, rarely (a free list is before them).
 struct threads_memory {
     void *(*allocate)(size_t bytes);             // page-aligned and zero, or NULL
@@ -15,10 +17,16 @@ struct threads_machine {
     struct space_user_page *user;
     struct activation_user *activation;          // area_user_blocks()
     struct upcall_slot *slot;                    // area_slots()
+    uint32_t activations, slots;                 // as in space_desc
     void (*processors)(void);                    // sys_processors: `wanted` has changed
-    void (*release)(void);                       // sys_processor_release; may return
+    // Code that gives the processor back by the call processor_release, again if that returns.  It is jumped to, has no
+    // stack, and its registers are lost: a context that is stopped in it is dropped.
+    const char *release, *release_end;
     void (*wait)(uint64_t until);                // sys_wait: the caller is blocked until then; may return too early
     uint64_t (*now)(void);                       // the clock, in ticks
+    // Called by the upcall handler for UPCALL_FAULT and UPCALL_OWNER; may be NULL.  It must not block.  The slot is gone
+    // afterwards.  A thread with a fault ends, unless this gives true.
+    bool (*event)(struct thread *thread, const struct upcall_slot *slot);
 };
 
 // The entry of upcalls, for space_desc.upcall.

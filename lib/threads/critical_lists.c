@@ -1,0 +1,204 @@
+// critical_lists.c - critical functions that belong to no object: ready lists, free records, timers, handlers, slots.
+//
+// The rules are those of critical.c.
+#include "guard.h"
+
+void body_continue(struct thread *self, struct thread *to, struct switch_frame *frame);
+
+// ---- handlers -------------------------------------------------------------------------------------------------
+
+SWITCHING(critical_continue, body_continue, rdx);
+CRITICAL void body_continue(struct thread *self, struct thread *to, struct switch_frame *frame)
+{
+    self->saved = frame;
+    switch_to(to, &to->late);                        // no lock: a word that is 0
+}
+CRITICAL void critical_end_for(struct thread *self, struct thread *to)
+{
+    switch_and_end(self, to, &to->late);
+}
+CRITICAL void critical_schedule(struct thread *self, struct ready *from)
+{
+    guard_take(&from->lock);
+    if (from->bits != 0) {
+        switch_and_end(self, ready_get(from), &from->lock);
+    }
+    guard_give(&from->lock);
+}
+// The ring has an entry for each slot, so there is room.
+CRITICAL void critical_give_slot(uint32_t slot)
+{
+    struct space_user_page *user = threads.machine.user;
+    uint32_t given;
+
+    guard_take(&threads.ring_lock);
+    given = user->slots_given;
+    user->slot[given % SLOTS_MOST] = slot;
+    __atomic_store_n(&user->slots_given, given + 1, __ATOMIC_RELEASE);   // pairs with the supervisor's load
+    guard_give(&threads.ring_lock);
+}
+
+// ---- ready lists ----------------------------------------------------------------------------------------------
+
+CRITICAL void critical_ready(struct thread *self, struct thread *t)
+{
+    make_ready(self, t);
+}
+CRITICAL struct thread *critical_take(struct ready *from)
+{
+    struct thread *t = NULL;
+
+    guard_take(&from->lock);
+    if (from->bits != 0) {
+        t = ready_get(from);
+    }
+    guard_give(&from->lock);
+    return t;
+}
+CRITICAL bool critical_empty(struct ready *r)
+{
+    bool empty;
+
+    guard_take(&r->lock);
+    empty = r->bits == 0;
+    guard_give(&r->lock);
+    return empty;
+}
+
+// ---- free records ---------------------------------------------------------------------------------------------
+
+// With kernel threads a record is free before its stack is: then it is not taken.
+CRITICAL struct thread *critical_new(struct ready *from)
+{
+    struct thread *t;
+
+    guard_take(&from->lock);
+    t = from->free;
+    if (t != NULL) {
+        if (__atomic_load_n(&t->over, __ATOMIC_ACQUIRE)) {       // pairs with kernel_backend.exit
+            from->free = t->next;
+        } else {
+            t = NULL;
+        }
+    }
+    guard_give(&from->lock);
+    return t;
+}
+CRITICAL struct thread *critical_large(size_t stack)
+{
+    struct thread **at = &threads.large, *t;
+
+    guard_take(&threads.large_lock);
+    while ((t = *at) != NULL && (t->stack < stack || !__atomic_load_n(&t->over, __ATOMIC_ACQUIRE))) {
+        at = &t->next;
+    }
+    if (t != NULL) {
+        *at = t->next;
+    }
+    guard_give(&threads.large_lock);
+    return t;
+}
+// t has exited: its guard is free when nobody is on its stack.
+CRITICAL void critical_free(struct thread *t)
+{
+    struct free_list free = free_list_of(t);
+
+    guard_take(&t->done.guard);
+    guard_give(&t->done.guard);
+    guard_take(free.lock);
+    t->next = *free.first;
+    *free.first = t;
+    guard_give(free.lock);
+}
+
+// ---- waits that end early ---------------------------------------------------------------------------------------
+
+// t, a waiter of condition, has a result, and waits for the mutex from now on, or owns it.
+INLINE bool leave_condition(struct thread *t, struct mutex *m)
+{
+    t->stoppable = 0;
+    if (mutex_grant(m, t)) {
+        return true;
+    }
+    wait_put(&m->waiters, t);
+    return false;
+}
+// `on` cannot go away while t->stopping is counted up (wait_end).
+CRITICAL void critical_stop(struct thread *self, struct thread *t, uint32_t reason)
+{
+    struct mutex *on;
+    bool runs = false;
+
+    __atomic_fetch_or(&t->stop, reason, __ATOMIC_SEQ_CST);       // pairs with announce(): one sees the other
+    on = __atomic_load_n(&t->on, __ATOMIC_SEQ_CST);
+    if (on == NULL) {
+        return;
+    }
+    guard_take(&on->guard);
+    if (t->on == on && t->list != NULL && (t->stoppable & reason)) {
+        bool plain = t->list == &on->waiters;
+        t->pending = stop_status(reason);
+        wait_remove(t);
+        if (plain) {
+            word_quiet((uint64_t *)&on->word, &on->waiters);
+        }
+        runs = plain || leave_condition(t, on);
+        if (runs) {
+            wait_over(t);
+        }
+    }
+    guard_give(&on->guard);
+    if (runs) {
+        make_ready(self, t);
+    }
+}
+
+// ---- timers: by moment, the first one first -------------------------------------------------------------------
+
+INLINE void timer_unlink(struct thread *t)
+{
+    *(t->sooner != NULL ? &t->sooner->later : &threads.first_timer) = t->later;
+    *(t->later != NULL ? &t->later->sooner : &threads.last_timer) = t->sooner;
+    t->timed = 0;
+    threads.first_until = threads.first_timer != NULL ? threads.first_timer->until : UINT64_MAX;
+}
+CRITICAL void critical_timer_add(struct thread *t)
+{
+    struct thread *before;
+
+    guard_take(&threads.timer_lock);
+    before = threads.last_timer;
+    while (before != NULL && before->until > t->until) {
+        before = before->sooner;
+    }
+    t->sooner = before;
+    t->later = before != NULL ? before->later : threads.first_timer;
+    *(before != NULL ? &before->later : &threads.first_timer) = t;
+    *(t->later != NULL ? &t->later->sooner : &threads.last_timer) = t;
+    t->timed = 1;
+    threads.first_until = threads.first_timer->until;
+    guard_give(&threads.timer_lock);
+}
+CRITICAL void critical_timer_remove(struct thread *t)
+{
+    guard_take(&threads.timer_lock);
+    if (t->timed) {
+        timer_unlink(t);
+    }
+    guard_give(&threads.timer_lock);
+}
+CRITICAL struct thread *critical_timer_due(uint64_t now)
+{
+    struct thread *t;
+
+    guard_take(&threads.timer_lock);
+    t = threads.first_timer;
+    if (t != NULL && t->until <= now) {
+        timer_unlink(t);
+        __atomic_fetch_add(&t->stopping, 1, __ATOMIC_SEQ_CST);
+    } else {
+        t = NULL;
+    }
+    guard_give(&threads.timer_lock);
+    return t;
+}

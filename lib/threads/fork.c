@@ -1,0 +1,209 @@
+// fork.c - threads begin and end.
+//
+// The record of a thread is at the top of its stack; below the stack is a guard page.  Records with stacks of the usual
+// size are kept in free lists, one for each processor; others in one list.  Memory is never given back.
+#include <base.h>
+
+#include "wait.h"
+
+static void block_this(struct waitable *self)
+{
+    (void)self;
+    bool was = thread_set_cancel(false);
+    (void)thread_block(0);
+    (void)thread_set_cancel(was);
+}
+static void unblock_that(struct waitable *other)
+{
+    thread_unblock((struct thread *)other);
+}
+void thread_record(struct thread *t, enum thread_kind kind)
+{
+    memset(t, 0, sizeof *t);
+    t->waitable = (struct waitable){&t->waitable, block_this, unblock_that};
+    t->kind = kind;
+    t->over = 1;
+}
+struct thread *thread_make(size_t stack)
+{
+    size_t bytes = ABI_PAGE + area_pages_of(stack + sizeof(struct thread));
+    char *memory = threads.setup.memory.allocate(bytes);
+
+    if (memory == NULL) {
+        return NULL;
+    }
+    threads.setup.memory.guard(memory, ABI_PAGE);
+    struct thread *t = (struct thread *)((uintptr_t)(memory + bytes - sizeof(struct thread)) & ~(uintptr_t)63);
+    thread_record(t, FLOW_THREAD);
+    t->stack = stack;
+    t->bottom = memory + ABI_PAGE;
+    count(&threads.count.stacks, 1);
+    return t;
+}
+void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument)
+{
+    struct switch_frame *frame = (struct switch_frame *)((char *)t - 16) - 1;
+
+    frame->mxcsr = 0x1f80;
+    frame->control = 0x37f;
+    frame->ret = threads_start;
+    t->saved = frame;
+    t->priority = priority;
+    t->stop = 0;
+    t->cancel_disabled = 0;
+    t->late = 0;
+    t->keys = 0;
+    t->detached = 0;
+    t->done.word = 0;
+    t->token.word = 0;
+    t->fn = fn;
+    t->argument = argument;
+}
+static struct thread *find_record(size_t stack)
+{
+    struct ready *here = threads.on_kernel ? &threads.ready[0] : ready_here();
+    struct thread *t;
+
+    if (stack != threads.setup.stack) {
+        t = *(struct thread *volatile *)&threads.large != NULL ? critical_large(stack) : NULL;
+        return t != NULL ? t : thread_make(stack);
+    }
+    if (here->free != NULL && (t = critical_new(here)) != NULL) {
+        return t;
+    }
+    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+        struct ready *r = &threads.ready[p];
+        if (*(struct thread *volatile *)&r->free != NULL && (t = critical_new(r)) != NULL) {
+            return t;
+        }
+    }
+    return thread_make(stack);
+}
+static void kernel_main(void *argument)
+{
+    (void)argument;
+    threads_main();
+}
+static bool begin(struct thread *self, struct thread *t)
+{
+    if (threads.on_kernel) {
+        t->over = 0;
+        return threads.setup.kernel->create((va_t)t, (va_t)t - 16, kernel_main, t, t->priority, &t->handle);
+    }
+    critical_ready(self, t);
+    after_wake(self);
+    return true;
+}
+enum thread_status thread_fork(struct thread **thread, const struct thread_attributes *attributes,
+                               void *(*fn)(void *), void *argument)
+{
+    static const struct thread_attributes usual;
+    const struct thread_attributes *a = attributes != NULL ? attributes : &usual;
+    struct thread *self = thread_self(), *t;
+    uint32_t priority = a->has_priority ? a->priority : self->priority;
+
+    if (priority >= THREAD_PRIORITIES || fn == NULL || a->stack > SIZE_MAX / 4) {
+        return THREAD_INVALID;
+    }
+    t = find_record(a->stack != 0 ? a->stack : threads.setup.stack);
+    if (t == NULL) {
+        return THREAD_NO_MEMORY;
+    }
+    thread_prepare(t, priority, fn, argument);
+    t->detached = a->detached;
+    *thread = t;
+    count(&threads.count.forks, 1);
+    if (!begin(self, t)) {
+        t->over = 1;
+        critical_free(t);
+        return THREAD_NO_MEMORY;
+    }
+    return THREAD_OK;
+}
+void threads_main(void)
+{
+    struct thread *self = thread_self();
+
+    thread_exit(self->fn(self->argument));
+}
+void thread_exit(void *value)
+{
+    struct thread *self = thread_self();
+
+    if (self->keys != 0) {
+        keys_destroy(self);
+    }
+    self->value = value;
+    critical_exit(self);
+    if (self->woken != NULL) {                       // only kernel threads are still here
+        woken(self);
+    }
+    if (self->detached) {
+        critical_free(self);
+    }
+    threads.setup.kernel->exit(&self->over);
+    __builtin_unreachable();
+}
+static void reap(struct thread *thread)
+{
+    while (!__atomic_load_n(&thread->over, __ATOMIC_ACQUIRE)) {      // pairs with kernel_backend.exit
+        thread_yield();
+    }
+    critical_free(thread);
+}
+enum thread_status thread_join(struct thread *thread, void **value)
+{
+    struct thread *self = thread_self();
+    enum thread_status status;
+
+    if (thread == self || thread->detached) {
+        return THREAD_INVALID;
+    }
+    wait_begin(self, 0, true);
+    critical_semaphore_wait(self, &thread->done);
+    status = wait_end(self);
+    if (status == THREAD_OK) {
+        if (value != NULL) {
+            *value = thread->value;
+        }
+        reap(thread);
+    }
+    return status;
+}
+enum thread_status thread_detach(struct thread *thread)
+{
+    bool exited;
+
+    if (!critical_detach(thread, &exited)) {
+        return THREAD_INVALID;
+    }
+    if (exited) {
+        reap(thread);
+    }
+    return THREAD_OK;
+}
+void thread_yield(void)
+{
+    if (threads.on_kernel) {
+        threads.setup.kernel->yield();
+    } else {
+        critical_yield(thread_self());
+    }
+}
+uint32_t thread_priority(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->priority, __ATOMIC_RELAXED);
+}
+enum thread_status thread_set_priority(struct thread *thread, uint32_t priority)
+{
+    if (priority >= THREAD_PRIORITIES) {
+        return THREAD_INVALID;
+    }
+    __atomic_store_n(&thread->priority, priority, __ATOMIC_RELAXED);
+    if (threads.on_kernel) {
+        threads.setup.kernel->set_priority(thread->handle, priority);
+    } else if (thread == thread_self()) {
+        thread_yield();
+    }
+    return THREAD_OK;
+}

@@ -1,0 +1,205 @@
+// guard.h - the pieces of critical functions: spin locks, lists, and the end that switches.
+//
+// Everything here is inlined into critical functions.  A spin lock is waited for outside of the critical section, since
+// who waits holds nothing: stopped there he is an ordinary thread.  In the recovery copy of the code (tools/recoverable)
+// the wait is the end of the recovery.
+#pragma once
+#include "threads_impl.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void guard_take(uint32_t *lock)
+{
+    __asm__ volatile("1: lock btsl $0, %0\n\t"
+                     "jc .Lspin%=\n\t"
+                     ".pushsection threads_spin, \"ax\", @progbits\n\t"
+                     ".Lspin%=: pause\n\t"
+                     "testl $1, %0\n\t"
+                     "jnz .Lspin%=\n\t"
+                     "jmp 1b\n\t"
+                     ".popsection" : "+m"(*lock) : : "cc", "memory");
+}
+INLINE void guard_give(uint32_t *lock)
+{
+    __atomic_store_n(lock, 0, __ATOMIC_RELEASE);     // pairs with guard_take(): what it guards
+}
+
+// ---- ready lists --------------------------------------------------------------------------------------------
+
+INLINE void ready_put(struct ready *r, struct thread *t, bool first)
+{
+    struct wait_list *level = &r->level[t->priority];
+    uint32_t bit = 1u << t->priority;
+
+    if (!(r->bits & bit)) {
+        r->bits |= bit;
+        t->next = NULL;
+        level->first = level->last = t;
+    } else if (first) {
+        t->next = level->first;
+        level->first = t;
+    } else {
+        t->next = NULL;
+        level->last->next = t;
+        level->last = t;
+    }
+}
+// The first of the highest level, of which there is one.
+INLINE struct thread *ready_get(struct ready *r)
+{
+    uint32_t p = 31 - (uint32_t)__builtin_clz(r->bits);
+    struct thread *t = r->level[p].first;
+
+    r->level[p].first = t->next;
+    if (t->next == NULL) {
+        r->bits &= ~(1u << p);
+    }
+    return t;
+}
+
+// ---- free records -------------------------------------------------------------------------------------------
+
+struct free_list {
+    struct thread **first;
+    uint32_t *lock;
+};
+
+INLINE struct free_list free_list_of(const struct thread *t)
+{
+    if (t->stack != threads.setup.stack) {
+        return (struct free_list){&threads.large, &threads.large_lock};
+    }
+    struct ready *r = threads.on_kernel ? &threads.ready[0] : ready_here();
+    return (struct free_list){&r->free, &r->lock};
+}
+
+// ---- lists of waiters -----------------------------------------------------------------------------------------
+
+INLINE void wait_put(struct wait_list *list, struct thread *t)
+{
+    struct thread *before = list->last;
+
+    while (before != NULL && before->priority < t->priority) {
+        before = before->prev;
+    }
+    t->prev = before;
+    t->next = before != NULL ? before->next : list->first;
+    *(before != NULL ? &before->next : &list->first) = t;
+    *(t->next != NULL ? &t->next->prev : &list->last) = t;
+    t->list = list;
+}
+INLINE void wait_remove(struct thread *t)
+{
+    struct wait_list *list = t->list;
+
+    *(t->prev != NULL ? &t->prev->next : &list->first) = t->next;
+    *(t->next != NULL ? &t->next->prev : &list->last) = t->prev;
+    t->list = NULL;
+}
+// t waits no more; then it may run as soon as it is on a ready list, or at once with kernel threads.
+INLINE void wait_over(struct thread *t)
+{
+    uint32_t pending = t->pending;
+    __atomic_store_n(&t->result, pending, __ATOMIC_RELEASE);     // pairs with wait_end()
+}
+
+// ---- words of objects ---------------------------------------------------------------------------------------
+
+INLINE enum thread_status stop_status(uint32_t reasons)
+{
+    return reasons & STOP_TIMEOUT ? THREAD_TIMEOUT : THREAD_CANCELLED;
+}
+INLINE bool word_swing(uint64_t *word, uint64_t *from, uint64_t to)
+{
+    return __atomic_compare_exchange_n(word, from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+// Nobody waits any more: the fast ways are open again.
+INLINE void word_quiet(uint64_t *word, struct wait_list *waiters)
+{
+    if (waiters->first == NULL) {
+        __atomic_fetch_and(word, ~1ull, __ATOMIC_RELAXED);
+    }
+}
+// Give m, or a place among its waiters, to t.  Under the guard.
+INLINE bool mutex_grant(struct mutex *m, struct thread *t)
+{
+    uint64_t word = m->word;
+
+    for (;;) {
+        if (word == 0) {
+            if (word_swing(&m->word, &word, (uint64_t)t)) {
+                return true;
+            }
+        } else if (word & 1 || word_swing(&m->word, &word, word | 1)) {
+            return false;
+        }
+    }
+}
+
+// ---- waking -------------------------------------------------------------------------------------------------
+
+// No lock is held.  The wrapper does the rest if t is higher than the caller, or a kernel thread.
+INLINE void make_ready(struct thread *self, struct thread *t)
+{
+    if (threads.on_kernel) {
+        self->woken = t;
+        return;
+    }
+    struct ready *r = ready_here();
+    bool higher = t->priority > self->priority && self->kind == FLOW_THREAD;
+    guard_take(&r->lock);
+    ready_put(r, t, threads.lifo && self->kind == FLOW_THREAD);
+    guard_give(&r->lock);
+    if (higher) {
+        self->woken = t;
+    }
+}
+
+// ---- switching ------------------------------------------------------------------------------------------------
+
+// Without recovery (the comparison of tools/recoverable) a return is just one.
+#ifndef RETURN
+#define RETURN "jmp __x86_return_thunk"
+#endif
+#define POP_FRAME \
+    "ldmxcsr (%%rsp)\n\tfldcw 4(%%rsp)\n\taddq $8, %%rsp\n\t" \
+    "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbp\n\tpopq %%rbx\n\t" \
+    RETURN
+
+// Run `next`, and give the lock free as soon as nobody is on the caller's stack.
+INLINE _Noreturn void switch_to(struct thread *next, uint32_t *lock)
+{
+    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t"
+                     "wrfsbase %[next]\n\t"
+                     "movl $0, (%[lock])\n\t" POP_FRAME
+                     : : [next] "r"(next), [lock] "r"(lock), [saved] "i"(T_SAVED) : "memory");
+    __builtin_unreachable();
+}
+// For handlers and idle flows, which end.
+INLINE _Noreturn void switch_and_end(struct thread *self, struct thread *next, uint32_t *lock)
+{
+    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t"
+                     "wrfsbase %[next]\n\t"
+                     "movl $0, (%[lock])\n\t"
+                     "movl $0, (%[phase])\n\t" POP_FRAME
+                     : : [next] "r"(next), [lock] "r"(lock), [phase] "r"(&self->phase), [saved] "i"(T_SAVED)
+                     : "memory");
+    __builtin_unreachable();
+}
+// Back to the caller, who saved `frame`.
+INLINE _Noreturn void switch_back(struct switch_frame *frame)
+{
+    __asm__ volatile("movq %[frame], %%rsp\n\t" POP_FRAME : : [frame] "r"(frame) : "memory");
+    __builtin_unreachable();
+}
+
+#define CRITICAL __attribute__((section("threads_critical"), noipa, used))
+
+// A critical function that may switch: save the caller, and go on with body(arguments..., frame).  `register_`: that of
+// the argument after the last.
+#define SWITCHING(name, body, register_) \
+    __asm__(".pushsection threads_critical, \"ax\", @progbits\n\t" \
+            ".globl " #name "\n\t.type " #name ", @function\n" #name ":\n\t" \
+            "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t" \
+            "subq $8, %rsp\n\tstmxcsr (%rsp)\n\tfnstcw 4(%rsp)\n\tmovq %rsp, %" #register_ "\n\t" \
+            "jmp " #body "\n\t.size " #name ", . - " #name "\n\t.popsection")

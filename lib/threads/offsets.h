@@ -1,0 +1,12 @@
+// offsets.h - places in struct thread and struct frame, for assembly; checked against C in threads.c.
+#pragma once
+#define T_SAVED      24
+#define T_PHASE      68
+#define T_RECOVERED  120
+#define T_LIGHT      480
+#define T_END        560
+#define T_RECOVER    696
+#define T_XSTATE     960
+#define F_RIP        128
+#define F_RFLAGS     136
+#define F_RSP        56

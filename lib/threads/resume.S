@@ -1,0 +1,85 @@
+// resume.S - where flows begin, and where stopped ones go on.
+#include "offsets.h"
+    .text
+
+// An upcall: RSP is 8 below the handler's record, FS base is 0 until it has one (upcall.c knows).
+    .globl threads_upcall
+threads_upcall:
+    leaq 8(%rsp), %rax
+    wrfsbase %rax
+    jmp threads_handler
+
+// A new thread: its record is FS base, and everything is in there.
+    .globl threads_start
+threads_start:
+    call threads_main
+    ud2
+
+// threads_become(t): the caller is thread t from now on, and its stack is left.
+    .globl threads_become
+threads_become:
+    wrfsbase %rdi
+    leaq -16(%rdi), %rsp
+    jmp threads_start
+
+    .globl threads_idle_start
+threads_idle_start:
+    call scheduler_loop
+    ud2
+
+// The rest of a stopped flow, after its frame (struct stopped).  As long as RIP is between these two symbols nothing is
+// lost: the flow is stopped as before.
+    .globl threads_resume
+threads_resume:
+    .globl threads_resume_stopped
+threads_resume_stopped:
+    movq %fs:0, %rdi
+    movl $7, %eax
+    xorl %edx, %edx
+    xrstor T_XSTATE(%rdi)
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    iretq
+
+// One that was stopped in a critical function and recovered: it is at that function's return.
+    .globl threads_resume_light
+threads_resume_light:
+    movq %fs:T_LIGHT, %rax
+    movq %fs:T_LIGHT + 8, %rcx
+    movq %fs:T_LIGHT + 16, %rdx
+    movq %fs:T_LIGHT + 24, %rsi
+    movq %fs:T_LIGHT + 32, %rdi
+    movq %fs:T_LIGHT + 40, %r8
+    movq %fs:T_LIGHT + 48, %r9
+    movq %fs:T_LIGHT + 56, %r10
+    movq %fs:T_LIGHT + 64, %r11
+    movq %fs:T_LIGHT + 72, %rsp
+    ret
+    .globl threads_resume_end
+threads_resume_end:
+
+// Give the processor back.  From the store on the stack may be somebody else's, so there is none from here on.
+    .globl threads_leave
+threads_leave:
+    movq threads_release_address(%rip), %rax
+    movl $0, %fs:T_PHASE
+    .globl threads_left
+threads_left:
+    jmp *%rax
+    .globl threads_leave_end
+threads_leave_end:
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,106 @@
+// scheduler.c - what a processor does that has nothing to run, and how many processors the program wants.
+//
+// A scheduler flow (a handler that is through, or an idle flow) owns nothing but its stack.  It runs the first of its
+// own ready list, else of the one with the highest thread, spins for a moment, then gives its processor back.  `wanted`
+// is lowered first and the lists are looked at under their locks after that: whoever makes a thread ready takes the lock
+// of a list before it reads `wanted`, so either sees the other.
+//
+// Scheduler Activations, 3.2; FastThreads: per-processor ready lists, look in the others', spin.
+#include "threads_impl.h"
+
+static struct ready *highest(void)
+{
+    struct ready *best = NULL;
+    uint32_t most = 0;
+
+    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+        uint32_t bits = *(volatile uint32_t *)&threads.ready[p].bits;
+        if (bits > most) {                           // not less than the highest level, which is what counts
+            best = &threads.ready[p];
+            most = bits;
+        }
+    }
+    return best;
+}
+static bool all_empty(void)
+{
+    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+        if (!critical_empty(&threads.ready[p])) {
+            return false;
+        }
+    }
+    return true;
+}
+static bool wanted_swing(uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(threads.wanted, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+// Somebody has to wait for the first timer: the last one that gives up.
+static void give_up(void)
+{
+    uint32_t wanted = *(volatile uint32_t *)threads.wanted;
+    uint32_t held = threads.machine.kernel->held;
+    uint64_t until = *(volatile uint64_t *)&threads.first_until;
+
+    if (wanted <= 1 && until != UINT64_MAX) {
+        threads.machine.wait(until);
+        return;
+    }
+    if (wanted >= held && wanted != 0 && !wanted_swing(wanted, wanted - 1)) {
+        return;
+    }
+    if (!all_empty()) {
+        scheduler_want();
+        return;
+    }
+    count(&threads.count.released, 1);
+    threads_leave();
+}
+void scheduler_loop(void)
+{
+    struct thread *self = thread_self();
+
+    for (uint32_t spins = 0;; spins++) {
+        struct ready *from = ready_here();
+        timers_run(self);
+        if (*(volatile uint32_t *)&from->bits != 0) {
+            critical_schedule(self, from);
+        }
+        from = highest();
+        if (from != NULL) {
+            count(&threads.count.stolen, 1);
+            critical_schedule(self, from);
+        } else if (spins >= threads.setup.spins) {
+            give_up();
+            spins = 0;
+        }
+        __builtin_ia32_pause();
+    }
+}
+// Threads on lists of processors that are not the program's now: nobody else looks there as long as all are busy.
+void scheduler_adopt(void)
+{
+    uint64_t holds = *(volatile uint64_t *)&threads.machine.kernel->holds;
+    struct thread *self = thread_self(), *t;
+
+    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+        if (*(volatile uint32_t *)&threads.ready[p].bits == 0 || holds >> p & 1) {
+            continue;
+        }
+        while ((t = critical_take(&threads.ready[p])) != NULL) {
+            critical_ready(self, t);
+        }
+    }
+}
+void scheduler_want(void)
+{
+    uint32_t wanted = *(volatile uint32_t *)threads.wanted;
+
+    if (wanted >= threads.setup.processors || !wanted_swing(wanted, wanted + 1)) {
+        return;
+    }
+    if (wanted + 1 > threads.machine.kernel->held && threads.machine.kernel->helps != 0) {
+        count(&threads.count.asked, 1);
+        threads.machine.processors();
+    }
+}

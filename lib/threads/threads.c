@@ -1,0 +1,106 @@
+// threads.c - the library begins: its state, the records of handlers and idle flows, the slots.
+#include "threads_impl.h"
+
+#include <base.h>
+
+struct threads threads;
+extern const char *threads_release_address;
+_Noreturn void threads_become(struct thread *t);
+static uint32_t never_wants = UINT32_MAX;
+
+enum { HANDLER_STACK = 8192 - sizeof(struct thread) };
+
+_Static_assert(offsetof(struct thread, saved) == T_SAVED && offsetof(struct thread, phase) == T_PHASE, "record");
+_Static_assert(offsetof(struct thread, recovered) == T_RECOVERED && offsetof(struct thread, light) == T_LIGHT,
+               "record");
+_Static_assert(offsetof(struct thread, end) == T_END && offsetof(struct thread, recover) == T_RECOVER, "record");
+_Static_assert(offsetof(struct thread, xstate) == T_XSTATE, "record");
+_Static_assert(offsetof(struct frame, rip) == F_RIP && offsetof(struct frame, rflags) == F_RFLAGS &&
+               offsetof(struct frame, rsp) == F_RSP, "frame");
+_Static_assert(sizeof(struct switch_frame) == 64 && sizeof(struct thread) % 64 == 0, "frames");
+_Static_assert(offsetof(struct semaphore, guard) == offsetof(struct mutex, guard) &&
+               offsetof(struct semaphore, waiters) == offsetof(struct mutex, waiters), "objects begin alike");
+
+static bool make_handlers(const struct threads_machine *m)
+{
+    for (uint32_t i = 0; i < m->slots; i++) {
+        struct thread *t = thread_make(HANDLER_STACK);
+        if (t == NULL) {
+            return false;
+        }
+        t->kind = FLOW_HANDLER;
+        t->slot = i;
+        t->phase = PHASE_GIVEN;
+        m->slot[i].stack = (va_t)t;
+        critical_give_slot(i);
+    }
+    return true;
+}
+static bool make_idles(uint32_t idles)
+{
+    threads.idle = threads.setup.memory.allocate(area_pages_of(idles * sizeof *threads.idle));
+    if (threads.idle == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < idles; i++) {
+        threads.idle[i] = thread_make(HANDLER_STACK);
+        if (threads.idle[i] == NULL) {
+            return false;
+        }
+        threads.idle[i]->kind = FLOW_IDLE;
+    }
+    threads.idles = idles;
+    return true;
+}
+// The first thread is left on a ready list that no processor may hold: the first upcall finds it.
+static bool begin_activations(struct thread *first)
+{
+    const struct threads_machine *m = &threads.machine;
+    struct ready *r = &threads.ready[0];
+
+    threads.wanted = &m->user->wanted;
+    threads_release_address = m->release;
+    if (!make_idles(m->activations + 1) || !make_handlers(m)) {
+        return false;
+    }
+    m->user->tick = threads.setup.interval != 0;
+    r->level[first->priority] = (struct wait_list){first, first};
+    r->bits = 1u << first->priority;
+    m->user->wanted = 1;
+    return true;
+}
+enum thread_status threads_begin(const struct threads_setup *setup, void *(*first)(void *), void *argument)
+{
+    struct thread *t;
+
+    if (setup->kernel == NULL && (setup->processors == 0 || setup->processors > THREADS_PROCESSORS ||
+                                  setup->machine.slots < 2 * setup->machine.activations ||
+                                  setup->machine.slots > SLOTS_MOST)) {
+        return THREAD_INVALID;
+    }
+    threads.setup = *setup;
+    threads.machine = setup->machine;
+    threads.on_kernel = setup->kernel != NULL;
+    threads.lifo = setup->order == THREADS_LIFO;
+    threads.first_until = UINT64_MAX;
+    threads.wanted = &never_wants;
+    if (setup->stack == 0) {
+        threads.setup.stack = THREAD_STACK;
+    }
+    t = thread_make(threads.setup.stack);
+    if (t == NULL) {
+        return THREAD_NO_MEMORY;
+    }
+    thread_prepare(t, THREAD_PRIORITIES / 2, first, argument);
+    if (!threads.on_kernel) {
+        return begin_activations(t) ? THREAD_OK : THREAD_NO_MEMORY;
+    }
+    t->over = 0;
+    t->handle = setup->kernel->first;
+    threads_become(t);
+}
+void threads_read_statistics(struct threads_statistics *out)
+{
+    *out = threads.count;
+    out->slots_given = threads.on_kernel ? 0 : threads.machine.user->slots_given;
+}

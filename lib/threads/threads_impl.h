@@ -1,0 +1,207 @@
+// threads_impl.h - what the files of the threads library share.
+//
+// A flow is whatever has a record (struct thread) and FS base there: a thread, an upcall handler (its record is at the
+// top of the stack of its slot), or an idle flow, which looks for work after a thread that left nothing to run.
+//
+// A flow that does not run has `saved`: the top of a frame from which six registers and the control words are popped,
+// then `ret`.  One that stopped by itself has the frame on its stack; one that was stopped has it in its record,
+// and `ret` leads to code that loads the rest (resume.S).  So who switches does not ask which of them it is.
+//
+// Locks: spin locks ("guards") of the ready lists and objects, one at a time, held in critical.c only.
+// Letters: I since it was made, o its own, r under the lock of its ready list, g under on->guard, a atomic, h the handler
+// that has it in hand.
+#pragma once
+#include "offsets.h"
+#include "threads.h"
+
+struct switch_frame {
+    uint32_t mxcsr;
+    uint16_t control, none;
+    uint64_t r15, r14, r13, r12, rbp, rbx;
+    const void *ret;
+};
+
+// Of a stopped flow; popped from top to bottom.
+struct stopped {
+    struct switch_frame frame;
+    uint64_t general[15];                // r15 ... rax, the order of resume.S
+    uint64_t rip, cs, rflags, rsp, ss;   // for iretq
+};
+
+// Where recovery ended: at the return of a critical function.
+struct recovery_end {
+    uint64_t light[10];                  // rax rcx rdx rsi rdi r8 ... r11 rsp
+    uint64_t rbx, rbp, r12, r13, r14, r15;
+    uint32_t mxcsr;
+    uint16_t control, none;
+};
+
+enum thread_kind { FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE };
+
+enum flow_phase {                        // of handlers and idle flows
+    PHASE_LEFT = 0,                      // nobody is on its stack
+    PHASE_GIVEN = 1,                     // its slot is in the ring, or filled
+    PHASE_EVENTS = 1,                    // it has events that it must finish
+    PHASE_SCHEDULING = 2,                // it has nothing, and looks for a thread
+};
+
+enum { STOP_TIMEOUT = 1, STOP_CANCEL = 2 };              // why a wait ends too early
+enum { THREAD_WAITING = 100 };                           // thread.result while it waits
+
+struct thread {
+    struct waitable waitable;            // I
+    struct switch_frame *saved;          // o, when it does not run: whoever has it
+    struct thread *next, *prev;          // r g h
+    struct wait_list *list;              // g  on which it waits
+    struct mutex *on;                    // a  whose guard that is; semaphores begin alike
+    uint32_t priority;                   // a
+    uint32_t phase;                      // a  enum flow_phase
+    uint32_t result;                     // g  of its wait: enum thread_status
+    uint32_t pending;                    // g  what that will be
+    uint32_t stop, stoppable;            // a, o  bits: end its waits; those that this wait hears
+    uint32_t stopping;                   // a  others that look at its wait now
+    uint32_t kind;                       // I
+    uint32_t late;                       // g  it was switched to although a higher one was ready
+    uint32_t cancel_disabled;            // o
+    struct thread *woken;                // o  somebody whom it has to wake or let run
+    struct thread *waiter;               // h  a handler that goes on when this one is through
+    struct thread *recovered;            // o  of a handler: what threads_recover came back with
+    uint64_t until;                      // t  under the timer lock
+    struct thread *later, *sooner;       // t
+    struct semaphore done;               // one unit at its end
+    uint32_t detached;                   // under done.guard
+    uint32_t over;                       // a  kernel threads: its stack is free
+    uint64_t handle;                     // I  kernel threads
+    uint32_t slot;                       // I  of a handler
+    uint32_t timed;                      // t
+    struct semaphore token;              // of thread_block
+    void *(*fn)(void *);                 // I
+    void *argument, *value;              // I, o
+    size_t stack;                        // I  bytes
+    char *bottom;                        // I
+    uint32_t keys;                       // o  bit: key[i] is set
+    uint32_t blocked;                    // h  in the supervisor or the owner
+    uint32_t key_serial[THREAD_KEYS];    // o
+    void *key[THREAD_KEYS];              // o
+    uint64_t light[10];                  // of one that was recovered, as in struct recovery_end
+    struct recovery_end end;
+    struct { uint32_t mxcsr; uint16_t control, none; } recover;    // for threads_recover
+    struct stopped stopped;
+    uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
+};
+
+struct ready {                           // of a processor
+    uint32_t lock;                       // a
+    uint32_t bits;                       // r  levels that have threads
+    struct thread *free;                 // r  records with stacks of the usual size
+    uint64_t switches;                   // r
+    struct wait_list level[THREAD_PRIORITIES];
+} __attribute__((aligned(1024)));
+
+struct threads {
+    struct ready ready[THREADS_PROCESSORS];
+    struct threads_setup setup;          // I
+    struct threads_machine machine;      // I
+    uint32_t on_kernel;                  // I
+    uint32_t lifo;                       // I
+    uint32_t idles;                      // I
+    uint32_t timer_lock;                 // a
+    uint32_t ring_lock;                  // a
+    uint32_t large_lock;                 // a
+    struct thread **idle;                // I
+    struct thread *first_timer, *last_timer;     // t
+    uint64_t first_until;                // t  read by all: ~0 if none
+    struct thread *large;                // with stacks of other sizes, free
+    struct { void (*destroy)(void *); uint32_t serial; } key[THREAD_KEYS];
+    uint32_t *wanted;                    // the word of the user page, or one that never asks
+    struct threads_statistics count;     // a
+};
+extern struct threads threads;
+
+static inline void count(uint64_t *counter, uint64_t by)
+{
+    __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
+}
+
+// ---- critical.c: recoverable.  Those that switch come back when the caller runs again ---------------------
+
+void critical_yield(struct thread *self);
+void critical_lock(struct thread *self, struct mutex *m);
+void critical_condition_wait(struct thread *self, struct mutex *m, struct condition *c);
+void critical_semaphore_wait(struct thread *self, struct semaphore *s);
+void critical_exit(struct thread *self);
+// Continue `to`, another handler; the caller is continued by it.
+void critical_continue(struct thread *self, struct thread *to);
+// As well, but the caller ends.
+void critical_end_for(struct thread *self, struct thread *to);
+// Run the first thread of a ready list; comes back if there is none.
+void critical_schedule(struct thread *self, struct ready *from);
+
+enum thread_status critical_unlock(struct thread *self, struct mutex *m);
+void critical_signal(struct thread *self, struct condition *c, bool all);
+// most: a word that is not exceeded.
+void critical_post(struct thread *self, struct semaphore *s, uint64_t most);
+// End a wait of t for a reason, if it hears it.
+void critical_stop(struct thread *self, struct thread *t, uint32_t reason);
+// False: it is detached already.  *exited: it has ended, and is the caller's to free.
+bool critical_detach(struct thread *t, bool *exited);
+void critical_ready(struct thread *self, struct thread *t);
+struct thread *critical_take(struct ready *from);    // the first ready thread, or NULL
+bool critical_empty(struct ready *r);            // under its lock
+struct thread *critical_new(struct ready *from); // a free record with a stack of the usual size, or NULL
+struct thread *critical_large(size_t stack);     // with one that is large enough, or NULL
+void critical_free(struct thread *t);
+void critical_timer_add(struct thread *t);
+void critical_timer_remove(struct thread *t);
+struct thread *critical_timer_due(uint64_t now); // taken off, its `stopping` counted up; or NULL
+void critical_give_slot(uint32_t slot);
+
+// ---- resume.S, recover.S ------------------------------------------------------------------------------------
+
+// Run a context that is inside a critical function, or its copy, to that function's end.  `fs`: its FS base.
+// self->recovered is the flow that is there then, or NULL if another handler has it.
+void threads_recover(struct thread *self, const struct frame *context, uint64_t fs);
+_Noreturn void threads_leave(void);              // give the processor back, and the caller's stack
+extern const char threads_left[], threads_leave_end[], threads_resume[], threads_resume_end[], threads_resume_stopped[];
+extern const char threads_resume_light[], threads_recover_mark[], threads_recover_marked[], threads_recover_end[];
+extern const char threads_recovery_end[], threads_recovery_mark[], threads_recovery_marked[], threads_start[];
+extern const char threads_idle_start[];
+extern const char __start_threads_critical[], __stop_threads_critical[], __start_threads_recovery[],
+    __stop_threads_recovery[], __start_threads_spin_recovery[], __stop_threads_spin_recovery[];
+
+// ---- the rest -----------------------------------------------------------------------------------------------
+
+_Noreturn void threads_main(void);               // of a new thread
+_Noreturn void scheduler_loop(void);             // of a handler that is through, or an idle flow
+void scheduler_adopt(void);                      // take what is on lists of processors that are not held
+void scheduler_want(void);                       // there may be more to run than processors
+void timers_run(struct thread *self);            // what is due
+void timers_arm(void);
+void woken(struct thread *self);                 // act on self->woken, self->late
+void keys_destroy(struct thread *self);
+struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
+void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument);
+void thread_record(struct thread *t, enum thread_kind kind);
+
+static inline struct ready *ready_here(void)
+{
+    uint32_t processor;
+
+    __asm__ volatile("movl %%gs:4, %0" : "=r"(processor));
+    return &threads.ready[processor % THREADS_PROCESSORS];
+}
+// Somebody is ready and processors are to be had.
+static inline void more_to_run(void)
+{
+    if (__builtin_expect(*(volatile uint32_t *)threads.wanted < threads.setup.processors, 0)) {
+        scheduler_want();
+    }
+}
+// After a call that may have woken somebody.
+static inline void after_wake(struct thread *self)
+{
+    if (__builtin_expect(self->woken != NULL, 0)) {
+        woken(self);
+    }
+    more_to_run();
+}

@@ -1,0 +1,26 @@
+// timer.c - timed waits: a list by moment, looked at by schedulers and at the alarm of each activation.
+//
+// Whoever adds the first one sets the alarm of the activation it runs in; each upcall sets that of its own.
+#include "threads_impl.h"
+
+void timers_run(struct thread *self)
+{
+    struct thread *t;
+
+    if (*(volatile uint64_t *)&threads.first_until == UINT64_MAX) {
+        return;
+    }
+    uint64_t now = threads.machine.now();
+    while (*(volatile uint64_t *)&threads.first_until <= now && (t = critical_timer_due(now)) != NULL) {
+        critical_stop(self, t, STOP_TIMEOUT);
+        __atomic_fetch_sub(&t->stopping, 1, __ATOMIC_RELEASE);   // pairs with wait_end()
+    }
+}
+void timers_arm(void)
+{
+    struct activation_user *user;
+
+    __asm__ volatile("movq %%gs:8, %0" : "=r"(user));
+    threads.machine.user->tick = 1;
+    user->alarm = threads.first_until;
+}

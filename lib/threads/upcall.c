@@ -1,0 +1,332 @@
+// upcall.c - the handler of upcalls: every event that the supervisor tells comes through here.
+//
+// Its record is at the top of the stack of the first event's slot.  What it does, in this order:
+//   1. Each context is taken out of its slot.  One in a critical section is first run to the end of that, so afterwards
+//      nobody of this upcall holds a spin lock.
+//   2. Handlers among them, which have events themselves, are continued, and come back when they are through: so
+//      nobody waits for a lock whose holder is in the hands of a handler that does not run.
+//   3. Threads go to the ready list.  The slots go back to the ring; that of a handler's own stack as soon as a later
+//      one sees that the stack is not used, many at a time.
+//   4. It becomes a scheduler (scheduler.c), which owns nothing: stopped there it is just dropped.
+// It may be stopped anywhere, and is then itself a context of the next upcall, three deep or more.
+// A handler that recovers, or has continued another one, has its own frame in `saved` and is continued by that.
+//
+// Scheduler Activations, 3.1 and 4.3.
+#include <base.h>
+
+#include "threads_impl.h"
+
+void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation);
+extern const char *threads_release_address;
+const char *threads_release_address;
+
+struct batch {
+    struct thread *threads, *last;       // to be made ready, in order
+    struct thread *handlers;             // to be continued
+    bool adopt;                          // there may be lists of processors that are lost
+};
+
+static bool between(uint64_t rip, const char *from, const char *to)
+{
+    return rip >= (uint64_t)from && rip < (uint64_t)to;
+}
+
+// ---- 1: contexts ----------------------------------------------------------------------------------------------
+
+static void copy_xstate(uint8_t *to, const uint8_t *from)
+{
+    uint64_t has;
+
+    memcpy(&has, from + 512, sizeof has);
+    memcpy(to + 512, from + 512, 64);
+    memcpy(to + 24, from + 24, 8);                   // MXCSR
+    if (has & 1) {
+        memcpy(to, from, 24);
+        memcpy(to + 32, from + 32, 128);
+    }
+    if (has & 2) {
+        memcpy(to + 160, from + 160, 256);
+    }
+    if (has & 4) {
+        memcpy(to + 576, from + 576, 256);
+    }
+}
+static uint64_t selector_of_code(void)
+{
+    uint64_t cs;
+
+    __asm__("mov %%cs, %0" : "=r"(cs));
+    return cs;
+}
+static uint64_t selector_of_stack(void)
+{
+    uint64_t ss;
+
+    __asm__("mov %%ss, %0" : "=r"(ss));
+    return ss;
+}
+// The whole context goes to the record.
+static void save_context(struct thread *flow, const struct upcall_slot *slot, uint64_t rip)
+{
+    const struct frame *c = &slot->context;
+    struct stopped *s = &flow->stopped;
+    const uint64_t general[15] = {c->r15, c->r14, c->r13, c->r12, c->r11, c->r10, c->r9, c->r8, c->rbp, c->rdi,
+                                  c->rsi, c->rdx, c->rcx, c->rbx, c->rax};
+
+    memcpy(s->general, general, sizeof general);
+    s->frame.mxcsr = 0x1f80;
+    s->frame.control = 0x37f;
+    s->frame.ret = threads_resume_stopped;
+    s->rip = rip;
+    s->cs = selector_of_code();
+    s->rflags = c->rflags;
+    s->rsp = c->rsp;
+    s->ss = selector_of_stack();
+    copy_xstate(flow->xstate, slot->xstate);
+    flow->saved = &s->frame;
+}
+// A flow that recovery brought to the end of a critical function.  If it is about to begin the rest of a stopped one,
+// its frame has just been popped, and is still there.
+static void save_end(struct thread *flow)
+{
+    struct switch_frame *f = &flow->stopped.frame;
+    const struct recovery_end *e = &flow->end;
+
+    if (e->light[9] != (uint64_t)&f->ret) {
+        *f = (struct switch_frame){.mxcsr = e->mxcsr, .control = e->control, .r15 = e->r15, .r14 = e->r14,
+                                   .r13 = e->r13, .r12 = e->r12, .rbp = e->rbp, .rbx = e->rbx,
+                                   .ret = threads_resume_light};
+        memcpy(flow->light, e->light, sizeof flow->light);
+    }
+    flow->saved = f;
+}
+static bool in_recovery(uint64_t rip)
+{
+    return between(rip, threads_recover_marked, threads_recover_end) ||
+           between(rip, threads_recovery_end, threads_recovery_marked) ||
+           between(rip, __start_threads_recovery, __stop_threads_recovery) ||
+           (between(rip, __start_threads_spin_recovery, __stop_threads_spin_recovery) &&
+            (rip - (uint64_t)__start_threads_spin_recovery) % 16 == 0);
+}
+static uint64_t restart(uint64_t rip)
+{
+    if (between(rip, threads_recover_mark, threads_recover_marked)) {
+        return (uint64_t)threads_recover_mark;
+    }
+    if (between(rip, threads_recovery_mark, threads_recovery_marked)) {
+        return (uint64_t)threads_recovery_mark;
+    }
+    return rip;
+}
+static struct thread *recover(struct thread *self, const struct upcall_slot *slot, uint64_t rip, uint64_t fs)
+{
+    struct frame context = slot->context;
+    uint64_t has;
+
+    memcpy(&has, slot->xstate + 512, sizeof has);
+    self->recover.control = 0x37f;
+    if (has & 1) {
+        memcpy(&self->recover.control, slot->xstate, 2);
+    }
+    memcpy(&self->recover.mxcsr, slot->xstate + 24, 4);
+    context.rip = rip;
+    threads_recover(self, &context, fs);
+    struct thread *flow = *(struct thread *volatile *)&self->recovered;
+    count(&threads.count.recovered, 1);
+    if (flow != NULL) {
+        save_end(flow);
+    }
+    return flow;
+}
+
+// ---- whose context it is --------------------------------------------------------------------------------------
+
+static void keep_handler(struct batch *b, struct thread *handler)
+{
+    count(&threads.count.continued, 1);
+    handler->next = b->handlers;
+    b->handlers = handler;
+}
+static void keep(struct batch *b, struct thread *flow)
+{
+    if (flow->kind == FLOW_THREAD) {
+        count(&threads.count.ready, 1);
+        flow->next = NULL;
+        *(b->threads != NULL ? &b->last->next : &b->threads) = flow;
+        b->last = flow;
+        return;
+    }
+    if (flow->phase == PHASE_EVENTS) {
+        keep_handler(b, flow);
+        return;
+    }
+    // A scheduler.  Those that waited for it as long as it had events still have theirs.
+    count(&threads.count.dropped, 1);
+    if (flow->waiter != NULL) {
+        flow->waiter->next = b->handlers;
+        b->handlers = flow->waiter;
+        flow->waiter = NULL;
+    }
+    __atomic_store_n(&flow->phase, PHASE_LEFT, __ATOMIC_RELEASE);
+}
+static void take_context(struct thread *self, struct batch *b, const struct upcall_slot *slot)
+{
+    uint64_t fs = slot->fs_base, rip = restart(slot->context.rip);
+    struct thread *flow, *behind = NULL;
+
+    count(&threads.count.contexts, 1);
+    if (between(rip, threads.machine.release, threads.machine.release_end) ||
+        between(rip, threads_left, threads_leave_end)) {
+        count(&threads.count.dropped, 1);            // it gave its stack away before
+        return;
+    }
+    if (fs == 0) {
+        fs = slot->context.rsp + 8;                  // a handler at its first instruction
+    }
+    flow = (struct thread *)fs;
+    if (in_recovery(rip)) {
+        behind = (struct thread *)slot->thread;
+        behind->recovered = NULL;                    // somebody else has it: this one
+        count(&threads.count.nested, 1);
+        flow = recover(self, slot, rip, fs);
+    } else if (between(rip, __start_threads_critical, __stop_threads_critical)) {
+        flow = recover(self, slot, rip - (uint64_t)__start_threads_critical + (uint64_t)__start_threads_recovery, fs);
+    } else if (between(rip, threads_resume, threads_resume_end)) {
+        flow->saved = &flow->stopped.frame;
+    } else {
+        save_context(flow, slot, rip);
+    }
+    if (behind != NULL) {
+        behind->next = b->handlers;
+        b->handlers = behind;
+    }
+    if (flow != NULL) {
+        keep(b, flow);
+    }
+}
+
+// ---- events ---------------------------------------------------------------------------------------------------
+
+static void end_thread(struct thread *t)
+{
+    if (t->saved->ret == threads_resume_stopped) {
+        t->stopped.rip = (uint64_t)thread_exit;
+        t->stopped.rsp = (((uint64_t)t->stopped.rsp - 256) & ~15ull) - 8;
+        t->stopped.rflags &= ~0x400ull;
+        t->stopped.general[9] = 0;                   // RDI
+    }
+}
+static void take_event(struct thread *self, struct batch *b, const struct upcall_slot *slot)
+{
+    struct thread *flow = (struct thread *)slot->fs_base;
+    uint32_t kinds = slot->kinds;
+
+    for (uint32_t k = 0; k < UPCALL_KINDS; k++) {
+        if (kinds >> k & 1) {
+            count(&threads.count.told[k], 1);
+        }
+    }
+    if (flow != NULL && kinds & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) {
+        flow->blocked = !(kinds & UPCALL_UNBLOCKED);
+    }
+    if (kinds & UPCALL_CONTEXT) {
+        take_context(self, b, slot);
+    }
+    if (kinds & (UPCALL_FAULT | UPCALL_OWNER)) {
+        bool heard = threads.machine.event != NULL && threads.machine.event(flow, slot);
+        if (kinds & UPCALL_FAULT && !heard && flow != NULL && flow->kind == FLOW_THREAD) {
+            end_thread(flow);
+        }
+    }
+    b->adopt |= (kinds & (UPCALL_TAKEN | UPCALL_INTERVAL)) != 0;
+}
+
+// ---- 2, 3 -----------------------------------------------------------------------------------------------------
+
+// Let another handler finish its events; it continues this one, and this one then those that waited for it before.
+static void finish(struct thread *self, struct thread *handler)
+{
+    struct thread *last = self;
+
+    while (last->waiter != NULL) {
+        last = last->waiter;
+    }
+    last->waiter = handler->waiter;
+    handler->waiter = self;
+    critical_continue(self, handler);
+}
+static void give_slots(uint32_t first, uint32_t events)
+{
+    uint32_t slot = threads.machine.slot[first].next;
+
+    for (uint32_t n = 1; n < events && slot < threads.machine.slots; n++) {
+        uint32_t next = threads.machine.slot[slot].next;
+        struct thread *handler = (struct thread *)threads.machine.slot[slot].stack;
+        handler->phase = PHASE_GIVEN;
+        critical_give_slot(slot);
+        slot = next;
+    }
+}
+// Slots of handlers whose stacks are not used any more, when few are left.
+static void recycle(void)
+{
+    const struct threads_machine *m = &threads.machine;
+
+    if (m->user->slots_given - m->kernel->slots_taken > m->slots / 2) {
+        return;
+    }
+    for (uint32_t i = 0; i < m->slots; i++) {
+        struct thread *handler = (struct thread *)m->slot[i].stack;
+        uint32_t left = PHASE_LEFT;
+        if (handler->phase == PHASE_LEFT &&
+            __atomic_compare_exchange_n(&handler->phase, &left, PHASE_GIVEN, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            critical_give_slot(i);
+        }
+    }
+}
+static void arm(struct activation_user *user)
+{
+    uint64_t interval = threads.setup.interval;
+
+    user->thread = 0;
+    if (interval != 0) {
+        user->interval = user->interval == interval ? interval + 1 : interval;
+    }
+    if (threads.first_until != UINT64_MAX) {
+        user->alarm = threads.first_until;
+    }
+}
+void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation)
+{
+    struct thread *self = thread_self(), *waiter;
+    struct batch b = {0};
+    uint32_t slot = first;
+
+    arm((struct activation_user *)activation->user);
+    count(&threads.count.upcalls, 1);
+    for (uint32_t n = 0; n < events && slot < threads.machine.slots; n++) {
+        take_event(self, &b, &threads.machine.slot[slot]);
+        slot = threads.machine.slot[slot].next;
+    }
+    for (struct thread *handler = b.handlers, *next; handler != NULL; handler = next) {
+        next = handler->next;
+        finish(self, handler);
+    }
+    for (struct thread *t = b.threads, *next; t != NULL; t = next) {
+        next = t->next;
+        critical_ready(self, t);
+    }
+    if (b.adopt) {
+        scheduler_adopt();
+    }
+    give_slots(first, events);
+    recycle();
+    __atomic_store_n(&self->phase, PHASE_SCHEDULING, __ATOMIC_SEQ_CST);
+    waiter = self->waiter;
+    if (waiter != NULL) {
+        self->waiter = NULL;
+        critical_end_for(self, waiter);
+    }
+    scheduler_loop();
+}
