@@ -35,15 +35,39 @@ static bool wanted_swing(uint32_t from, uint32_t to)
 {
     return __atomic_compare_exchange_n(threads.wanted, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
-// Somebody has to wait for the first timer: the last one that gives up.
-static void give_up(void)
+// One of those that give up waits for the first timer, in the supervisor; dropped there (upcall.c), it has waited.
+static bool wait_for_timer(struct thread *self)
+{
+    uint64_t until = *(volatile uint64_t *)&threads.first_until;
+    uint64_t others = __atomic_load_n(&threads.waited_until, __ATOMIC_RELAXED);
+
+    if (until >= others) {
+        return false;
+    }
+    self->until = until;                             // before: dropped from here on, it is seen to have waited
+    if (__atomic_compare_exchange_n(&threads.waited_until, &others, until, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED)) {
+        threads.machine.wait(until);
+    }
+    scheduler_waited(self);
+    return true;
+}
+void scheduler_waited(struct thread *self)
+{
+    uint64_t until = self->until;
+
+    if (until != 0) {
+        self->until = 0;
+        (void)__atomic_compare_exchange_n(&threads.waited_until, &until, UINT64_MAX, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED);
+    }
+}
+static void give_up(struct thread *self)
 {
     uint32_t wanted = *(volatile uint32_t *)threads.wanted;
     uint32_t held = threads.machine.kernel->held;
-    uint64_t until = *(volatile uint64_t *)&threads.first_until;
 
-    if (wanted <= 1 && until != UINT64_MAX) {
-        threads.machine.wait(until);
+    if (wait_for_timer(self)) {
         return;
     }
     if (wanted >= held && wanted != 0 && !wanted_swing(wanted, wanted - 1)) {
@@ -71,7 +95,7 @@ void scheduler_loop(void)
             count(&threads.count.stolen, 1);
             critical_schedule(self, from);
         } else if (spins >= threads.setup.spins) {
-            give_up();
+            give_up(self);
             spins = 0;
         }
         __builtin_ia32_pause();

@@ -82,7 +82,7 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     threads.machine = setup->machine;
     threads.on_kernel = setup->kernel != NULL;
     threads.lifo = setup->order == THREADS_LIFO;
-    threads.first_until = UINT64_MAX;
+    threads.first_until = threads.waited_until = UINT64_MAX;
     threads.wanted = &never_wants;
     if (setup->stack == 0) {
         threads.setup.stack = THREAD_STACK;

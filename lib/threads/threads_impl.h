@@ -111,6 +111,7 @@ struct threads {
     struct thread **idle;                // I
     struct thread *first_timer, *last_timer;     // t
     uint64_t first_until;                // t  read by all: ~0 if none
+    uint64_t waited_until;               // a  a scheduler waits for that in the supervisor; ~0: none
     struct thread *large;                // with stacks of other sizes, free
     struct { void (*destroy)(void *); uint32_t serial; } key[THREAD_KEYS];
     uint32_t *wanted;                    // the word of the user page, or one that never asks
@@ -174,6 +175,7 @@ extern const char __start_threads_critical[], __stop_threads_critical[], __start
 _Noreturn void threads_main(void);               // of a new thread
 _Noreturn void scheduler_loop(void);             // of a handler that is through, or an idle flow
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held
+void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors
 void timers_run(struct thread *self);            // what is due
 void timers_arm(void);

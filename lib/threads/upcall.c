@@ -162,6 +162,7 @@ static void keep(struct batch *b, struct thread *flow)
     }
     // A scheduler.  Those that waited for it as long as it had events still have theirs.
     count(&threads.count.dropped, 1);
+    scheduler_waited(flow);
     if (flow->waiter != NULL) {
         flow->waiter->next = b->handlers;
         b->handlers = flow->waiter;

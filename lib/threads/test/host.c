@@ -215,22 +215,34 @@ static void stopped(unsigned p, ucontext_t *uc, enum host_op op)
         begin_upcall(p, uc, stepping);
     }
 }
+static bool unblock(void)
+{
+    if (blockeds == 0) {
+        return false;
+    }
+    put_pending(&host.machine.slot[blocked[blocked_head++ % HOST_SLOTS]]);
+    blockeds--;
+    return true;
+}
 static bool is_at(const ucontext_t *uc, const char *stub)
 {
-    return (uint64_t)uc->uc_mcontext.gregs[REG_RIP] == (uint64_t)stub + 1;
+    return (uint64_t)uc->uc_mcontext.gregs[REG_RIP] == (uint64_t)stub;
 }
 static bool act(unsigned p, ucontext_t *uc, enum host_op op)
 {
     bool held = host.held >> p & 1;
 
     if (op == HOST_ADD) {
-        if (held || slots_free() < 8) {
+        if (held || slots_free() < 2) {
             return false;
         }
         added(p, uc);
         return true;
     }
-    if (!held || slots_free() < 8) {
+    if (op == HOST_UNBLOCK) {
+        return unblock();
+    }
+    if (!held || slots_free() < 8 || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
         return false;
     }
     stopped(p, uc, op);
@@ -241,13 +253,30 @@ static unsigned this_processor(void)
     uint64_t gs = _readgsbase_u64();
     return (unsigned)(gs < HOST_PROCESSORS ? gs : ((struct activation_kernel *)gs)->processor);
 }
+// The end: what the processor did when it made a mistake.
+static void report(unsigned p, const ucontext_t *uc, const siginfo_t *info)
+{
+    const struct thread *flow = (const struct thread *)_readfsbase_u64();
+    const greg_t *g = uc->uc_mcontext.gregs;
+
+    _writefsbase_u64(processor[p].parked_fs);
+    fprintf(stderr, "processor %u: rip %llx rsp %llx address %p flow %p", p, g[REG_RIP], g[REG_RSP], info->si_addr,
+            (const void *)flow);
+    if (flow != NULL) {
+        fprintf(stderr, " kind %u phase %u record's stack from %p", flow->kind, flow->phase, (void *)flow->bottom);
+    }
+    for (int r = 0; r < REG_RIP; r++) {
+        fprintf(stderr, "%c%llx", r % 8 == 0 ? '\n' : ' ', g[r]);
+    }
+    fprintf(stderr, "\n");
+    _exit(9);
+}
 static void on_signal(int number_, siginfo_t *info, void *context)
 {
     unsigned p = this_processor();
     ucontext_t *uc = context;
     enum host_op op;
 
-    (void)info;
     take_lock();
     if (number_ == SIGUSR1) {
         op = (enum host_op)processor[p].op;
@@ -256,7 +285,10 @@ static void on_signal(int number_, siginfo_t *info, void *context)
     } else if (is_at(uc, host_release)) {
         released(p, uc);
     } else if (is_at(uc, host_wait)) {
+        uc->uc_mcontext.gregs[REG_RIP] += 2;
         stopped(p, uc, HOST_BLOCK);
+    } else if (number_ == SIGILL || number_ == SIGSEGV) {
+        report(p, uc, info);
     } else if (host.step != NULL && host.held >> p & 1) {
         host.steps++;
         op = host.step((uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
@@ -305,14 +337,8 @@ bool host_do(unsigned p, enum host_op op)
 }
 bool host_unblock(void)
 {
-    bool some;
-
     take_lock();
-    some = blockeds != 0;
-    if (some) {
-        put_pending(&host.machine.slot[blocked[blocked_head++ % HOST_SLOTS]]);
-        blockeds--;
-    }
+    bool some = unblock();
     give_lock();
     return some;
 }
@@ -320,22 +346,24 @@ bool host_pending(void)
 {
     return *(volatile uint32_t *)&pendings != 0;
 }
+// The host has a limit for the pieces of an address space, so memory comes from one, and not all stacks are guarded.
+static char *memory;
+static uint64_t memory_used, guards;
+enum { MEMORY = 1 << 30, GUARDS = 10000 };
 static void *allocate(size_t bytes)
 {
-    uint64_t result;
-    register uint64_t r10 __asm__("r10") = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    register uint64_t r8 __asm__("r8") = (uint64_t)-1, r9 __asm__("r9") = 0;
+    uint64_t at = __atomic_fetch_add(&memory_used, bytes, __ATOMIC_RELAXED);
 
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_mmap), "D"(0), "S"(bytes), "d"(PROT_READ | PROT_WRITE),
-                     "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-    return result > -4096ull ? NULL : (void *)result;
+    return at + bytes <= 2ull * MEMORY ? memory + at : NULL;
 }
 static void guard(void *at, size_t bytes)
 {
     uint64_t result;
 
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_mprotect), "D"(at), "S"(bytes), "d"(PROT_NONE)
-                     : "rcx", "r11", "memory");
+    if (__atomic_fetch_add(&guards, 1, __ATOMIC_RELAXED) < GUARDS) {
+        __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_mprotect), "D"(at), "S"(bytes), "d"(PROT_NONE)
+                         : "rcx", "r11", "memory");
+    }
 }
 static void ask(void)
 {
@@ -351,6 +379,7 @@ static void make_area(void)
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct threads_machine *m = &host.machine;
 
+    memory = mmap(NULL, 2ull * MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     area.kernel = (void *)at;
     area.user = (void *)(at + ABI_PAGE);
     area.activation = (void *)(at + area_kernel_blocks());
@@ -371,6 +400,8 @@ void host_begin(struct threads_setup *setup, unsigned processors)
     sigfillset(&action.sa_mask);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTRAP, &action, NULL);
+    sigaction(SIGILL, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
     make_area();
     setup->machine = host.machine;
     setup->memory = (struct threads_memory){allocate, guard};
@@ -413,7 +444,7 @@ void host_run(unsigned processors, unsigned chaos)
         } else if (host_pending()) {
             host_do((unsigned)__builtin_ctzll(held), HOST_TELL);
         } else {
-            sched_yield();
+            usleep(host.step != NULL ? 1000 : 10);
         }
     }
 }

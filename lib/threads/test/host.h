@@ -9,7 +9,7 @@
 
 #include "../threads.h"
 
-enum { HOST_PROCESSORS = 4, HOST_ACTIVATIONS = 32, HOST_SLOTS = 256 };
+enum { HOST_PROCESSORS = 4, HOST_ACTIVATIONS = 16, HOST_SLOTS = 64 };
 
 enum host_op {
     HOST_NONE,
@@ -19,6 +19,7 @@ enum host_op {
     HOST_TAKE,                           // preempted, and the processor is parked
     HOST_BLOCK,                          // what runs there blocks in the supervisor
     HOST_FAULT,                          // what runs there has a fault that its owner refuses
+    HOST_UNBLOCK,                        // of a step: nothing is stopped, somebody blocked is pending
 };
 
 struct host {
@@ -28,7 +29,6 @@ struct host {
     uint32_t blocked;                    // contexts that HOST_BLOCK took
     uint64_t asked, ops, declined;
     uint64_t told_added, told_taken, released;
-    uint32_t depth, deepest;             // contexts of handlers that had events, stopped and not yet continued
     enum host_op (*step)(uint64_t rip);  // single steps: asked before each instruction of the program, if not NULL
     uint64_t steps;
 };

@@ -1,11 +1,11 @@
-// host_stub.S - calls of the supervisor, on the host: a breakpoint at a known address.
+// host_stub.S - calls of the supervisor, on the host: an invalid instruction at a known address.
     .text
     .globl host_release, host_release_end, host_wait
 host_release:
-    int3
+    ud2
     jmp host_release
 host_release_end:
 host_wait:
-    int3
+    ud2
     ret
     .section .note.GNU-stack, "", @progbits
