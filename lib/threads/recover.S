@@ -111,5 +111,7 @@ threads_recovery_marked:
     popq %rbp
     popq %rbx
     ret
+    .globl threads_recovery_finish
+threads_recovery_finish:
 
     .section .note.GNU-stack, "", @progbits

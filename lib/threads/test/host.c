@@ -239,9 +239,6 @@ static bool act(unsigned p, ucontext_t *uc, enum host_op op)
         added(p, uc);
         return true;
     }
-    if (op == HOST_UNBLOCK) {
-        return unblock();
-    }
     if (!held || slots_free() < 8 || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
         return false;
     }
@@ -292,7 +289,10 @@ static void on_signal(int number_, siginfo_t *info, void *context)
     } else if (host.step != NULL && host.held >> p & 1) {
         host.steps++;
         op = host.step((uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
-        host.declined += op != HOST_NONE && !act(p, uc, op);
+        host.declined += op != HOST_NONE && op != HOST_UNBLOCK && !act(p, uc, op);
+        if (op == HOST_UNBLOCK) {
+            unblock();
+        }
     }
     give_lock();
 }

@@ -3,7 +3,8 @@
 
 enum { WORKERS = 6, BUFFER = 4 };
 
-uint64_t work_result, work_steps = 12;
+uint64_t work_result, work_steps = 12, work_rounds;
+volatile uint32_t work_enough;
 static struct mutex m, turn_lock;
 static struct condition turn_changed, room, items;
 static struct semaphore units;
@@ -94,7 +95,7 @@ static void *sleeps(void *argument)
     struct thread *t = argument;
 
     (void)thread_block(0);
-    (void)thread_sleep(host.now + 1);
+    (void)thread_sleep(host.machine.now != NULL ? host.machine.now() + 1 : 1);
     thread_unblock(t);
     return (void *)1;
 }
@@ -129,8 +130,9 @@ void *work_first(void *argument)
     semaphore_init(&units, 2);
     mutex_init(&m);
     (void)barrier_init(&meet, WORKERS);
-    for (uint64_t i = 0; i < rounds; i++) {
+    for (uint64_t i = 0; i < rounds && !work_enough; i++) {
         result += one_round();
+        work_rounds++;
     }
     work_result = result + sum;
     __atomic_store_n(&host.finished, 1, __ATOMIC_RELEASE);
