@@ -19,7 +19,6 @@ threads_recover:
     subq $8, %rsp
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
-    movq %rsp, T_SAVED(%rdi)
     movl %ss, %eax
     pushq %rax
     pushq F_RSP(%rsi)
@@ -46,6 +45,8 @@ threads_recover:
     fldcw T_RECOVER + 4(%rdi)
     .globl threads_recover_mark
 threads_recover_mark:
+    leaq 160(%rsp), %rax                 // only here: stopped before, it would be another frame
+    movq %rax, T_SAVED(%rdi)
     movq %gs:8, %rax
     movq %rdi, (%rax)
     wrfsbase %rdx
@@ -96,10 +97,10 @@ threads_recovery_mark:
     movq %gs:8, %rax
     movq (%rax), %rdi
     movq %fs:0, %rcx
+    movq T_SAVED(%rdi), %rsp             // before FS base, from which on it may be another frame
     wrfsbase %rdi
     .globl threads_recovery_marked
 threads_recovery_marked:
-    movq T_SAVED(%rdi), %rsp
     movq %rcx, T_RECOVERED(%rdi)
     ldmxcsr (%rsp)
     fldcw 4(%rsp)

@@ -80,13 +80,36 @@ static void give_up(struct thread *self)
     count(&threads.count.released, 1);
     threads_leave();
 }
+// It owns nothing from now on; a handler that waited for that runs instead of it.
+void scheduler_free(struct thread *self)
+{
+    struct thread *waiter;
+
+    __atomic_store_n(&self->phase, PHASE_SCHEDULING, __ATOMIC_SEQ_CST);
+    waiter = *(struct thread *volatile *)&self->waiter;
+    if (waiter != NULL) {
+        self->waiter = NULL;
+        critical_end_for(self, waiter);
+    }
+}
+// Meanwhile it has a thread in hand, and must not be dropped.
+static void run_timers(struct thread *self)
+{
+    if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
+        __atomic_store_n(&self->phase, PHASE_EVENTS, __ATOMIC_SEQ_CST);
+        timers_run(self);
+        scheduler_free(self);
+    }
+}
 void scheduler_loop(void)
 {
     struct thread *self = thread_self();
 
     for (uint32_t spins = 0;; spins++) {
         struct ready *from = ready_here();
-        timers_run(self);
+        if (*(volatile uint64_t *)&threads.first_until != UINT64_MAX) {
+            run_timers(self);
+        }
         if (*(volatile uint32_t *)&from->bits != 0) {
             critical_schedule(self, from);
         }

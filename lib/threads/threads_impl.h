@@ -174,6 +174,7 @@ extern const char __start_threads_critical[], __stop_threads_critical[], __start
 
 _Noreturn void threads_main(void);               // of a new thread
 _Noreturn void scheduler_loop(void);             // of a handler that is through, or an idle flow
+void scheduler_free(struct thread *self);        // a flow becomes a scheduler
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held
 void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors

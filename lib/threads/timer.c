@@ -7,10 +7,8 @@ void timers_run(struct thread *self)
 {
     struct thread *t;
 
-    if (*(volatile uint64_t *)&threads.first_until == UINT64_MAX) {
-        return;
-    }
     uint64_t now = threads.machine.now();
+
     while (*(volatile uint64_t *)&threads.first_until <= now && (t = critical_timer_due(now)) != NULL) {
         critical_stop(self, t, STOP_TIMEOUT);
         __atomic_fetch_sub(&t->stopping, 1, __ATOMIC_RELEASE);   // pairs with wait_end()

@@ -24,6 +24,7 @@ struct batch {
     struct thread *threads, *last;       // to be made ready, in order
     struct thread *handlers;             // to be continued
     bool adopt;                          // there may be lists of processors that are lost
+    bool unblocked;
 };
 
 static bool between(uint64_t rip, const char *from, const char *to)
@@ -239,6 +240,7 @@ static void take_event(struct thread *self, struct batch *b, const struct upcall
             end_thread(flow);
         }
     }
+    b->unblocked |= (kinds & UPCALL_UNBLOCKED) != 0;
     b->adopt |= (kinds & (UPCALL_TAKEN | UPCALL_INTERVAL)) != 0;
 }
 
@@ -300,7 +302,7 @@ static void arm(struct activation_user *user)
 }
 void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation)
 {
-    struct thread *self = thread_self(), *waiter;
+    struct thread *self = thread_self();
     struct batch b = {0};
     uint32_t slot = first;
 
@@ -323,11 +325,9 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
     }
     give_slots(first, events);
     recycle();
-    __atomic_store_n(&self->phase, PHASE_SCHEDULING, __ATOMIC_SEQ_CST);
-    waiter = self->waiter;
-    if (waiter != NULL) {
-        self->waiter = NULL;
-        critical_end_for(self, waiter);
+    if (b.unblocked) {
+        more_to_run();
     }
+    scheduler_free(self);
     scheduler_loop();
 }

@@ -15,7 +15,7 @@
 #include "work.h"
 
 extern const char __executable_start[], etext[], threads_recovery_finish[];
-enum { TEXT = 1 << 20, MINIMUM = 300000, MAXIMUM = 1000000 };
+enum { TEXT = 1 << 20, MINIMUM = 200000, MAXIMUM = 400000 };
 static uint8_t executed[TEXT], stopped[TEXT];
 static unsigned gap;
 
