@@ -1,8 +1,8 @@
 // critical.c - the functions that hold the library's spin locks and switch threads.
 //
-// All code here is in a section of its own and there is a copy of it (tools/recoverable).  A flow that is stopped in the
-// section goes on in the copy, which has the same instructions at the same distances but ends in threads_recovery_end;
-// so nothing is added to this code.  The rules that make it possible: no calls; one spin lock at a time; a lock may
+// All code here is in a section of its own and there is a copy of it (tools/recoverable).  A flow that is stopped in
+// the section goes on in the copy, which has the same instructions at the same distances but ends in
+// threads_recovery_end; so nothing is added to this code.  The rules that make it possible: no calls; one spin lock at a time; a lock may
 // be held until the caller's stack has been left, since a flow can be found by others only then; what was taken
 // before a lock is waited for belongs to the caller alone, and stays with it if it is stopped there.
 //
@@ -93,7 +93,7 @@ INLINE _Noreturn void do_not_block(struct thread *self, enum thread_status resul
     give_back(next);
     switch_back(frame);
 }
-// The caller is going to look at what it waits for under this guard; whoever wants to end the wait sees that or is seen.
+// The caller is going to look at what it waits for under this guard; who wants to end the wait sees that or is seen.
 INLINE void announce(struct thread *self, struct mutex *on)
 {
     __atomic_store_n(&self->on, on, __ATOMIC_RELAXED);
@@ -111,6 +111,15 @@ CRITICAL void body_yield(struct thread *self, struct switch_frame *frame)
     }
     guard_take(&r->lock);
     self->saved = frame;
+    if (r->bits >> self->priority == 1) {            // only equals: one goes off the list and one on it
+        struct wait_list *level = &r->level[self->priority];
+        struct thread *next = level->first;
+        self->next = NULL;
+        level->last->next = self;
+        level->last = self;
+        level->first = next->next;
+        switch_to(next, &r->lock);
+    }
     ready_put(r, self, false);
     switch_to(ready_get(r), &r->lock);
 }

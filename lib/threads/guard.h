@@ -1,8 +1,8 @@
 // guard.h - the pieces of critical functions: spin locks, lists, and the end that switches.
 //
 // Everything here is inlined into critical functions.  A spin lock is waited for outside of the critical section, since
-// who waits holds nothing: stopped there he is an ordinary thread.  In the recovery copy of the code (tools/recoverable)
-// the wait is the end of the recovery.
+// who waits holds nothing: stopped there he is an ordinary thread.  In the recovery copy of the code
+// (tools/recoverable) the wait is the end of the recovery.
 #pragma once
 #include "threads_impl.h"
 

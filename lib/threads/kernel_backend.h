@@ -9,7 +9,8 @@
 
 struct kernel_backend {
     // Begin a kernel thread: FS base fs_base, RSP stack (16-byte aligned, its top), at entry(argument), which never
-    // returns.  *handle names it for block and wake.  priority: of the library, 0 is the lowest.  False: no more of them.
+    // returns.  *handle names it for block and wake, and is written first.  priority: of the library, 0 is the lowest.
+    // False: no more of them.
     bool (*create)(va_t fs_base, va_t stack, void (*entry)(void *), void *argument, uint32_t priority,
                    uint64_t *handle);
     // The caller ends; it may go on using its stack until then.  *over, in memory of the library's, becomes 1 when the

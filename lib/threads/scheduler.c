@@ -2,7 +2,7 @@
 //
 // A scheduler flow (a handler that is through, or an idle flow) owns nothing but its stack.  It runs the first of its
 // own ready list, else of the one with the highest thread, spins for a moment, then gives its processor back.  `wanted`
-// is lowered first and the lists are looked at under their locks after that: whoever makes a thread ready takes the lock
+// is lowered first and the lists are looked at under their locks after that: who makes a thread ready takes the lock
 // of a list before it reads `wanted`, so either sees the other.
 //
 // Scheduler Activations, 3.2; FastThreads: per-processor ready lists, look in the others', spin.

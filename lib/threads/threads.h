@@ -5,7 +5,7 @@
 // whose list is empty takes from the others', spins for a moment, and gives its processor back.
 // The same interface runs on kernel threads, one to one (threads_setup.kernel).
 //
-// Who may call: threads of the library only, but for threads_begin.  FS base is the library's: it is the current thread.
+// Who may call: threads of the library only, but for threads_begin.  FS base is the library's: the current thread.
 // "Blocks": other threads run meanwhile.  A function that does not say so never blocks.  Functions with `until` take a
 // moment of the clock (threads_machine.now), 0 for never.  Objects are the caller's memory, are initialised by
 // x_init(), need not be destroyed, and must not move.
@@ -175,8 +175,8 @@ struct condition {
 };
 
 void condition_init(struct condition *c);
-// Release m, which the caller owns, and wait for a signal; owns it again afterwards, whatever the result.  All waiters of
-// a condition use the same mutex.  Blocks.  THREAD_INVALID: not the owner, or another mutex; THREAD_TIMEOUT,
+// Release m, which the caller owns, and wait for a signal; owns it again afterwards, whatever the result.  All
+// waiters of a condition use the same mutex.  Blocks.  THREAD_INVALID: not the owner, or another mutex; THREAD_TIMEOUT,
 // THREAD_CANCELLED.
 enum thread_status condition_wait(struct condition *c, struct mutex *m);
 enum thread_status condition_wait_until(struct condition *c, struct mutex *m, uint64_t until);

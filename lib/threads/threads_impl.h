@@ -8,8 +8,8 @@
 // and `ret` leads to code that loads the rest (resume.S).  So who switches does not ask which of them it is.
 //
 // Locks: spin locks ("guards") of the ready lists and objects, one at a time, held in critical.c only.
-// Letters: I since it was made, o its own, r under the lock of its ready list, g under on->guard, a atomic, h the handler
-// that has it in hand.
+// Letters: I since it was made, o its own, r under the lock of its ready list, g under on->guard, a atomic, h the
+// handler that has it in hand, t under the timer lock.
 #pragma once
 #include "offsets.h"
 #include "threads.h"

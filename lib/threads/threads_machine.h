@@ -24,8 +24,8 @@ struct threads_machine {
     const char *release, *release_end;
     void (*wait)(uint64_t until);                // sys_wait: the caller is blocked until then; may return too early
     uint64_t (*now)(void);                       // the clock, in ticks
-    // Called by the upcall handler for UPCALL_FAULT and UPCALL_OWNER; may be NULL.  It must not block.  The slot is gone
-    // afterwards.  A thread with a fault ends, unless this gives true.
+    // Called by the upcall handler for UPCALL_FAULT and UPCALL_OWNER; may be NULL.  It must not block.  The slot is
+    // gone afterwards.  A thread with a fault ends, unless this gives true.
     bool (*event)(struct thread *thread, const struct upcall_slot *slot);
 };
 

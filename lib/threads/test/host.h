@@ -1,7 +1,7 @@
 // host.h - the supervisor's side of activations on the host: processors are threads of the host's, upcalls are signals.
 //
-// A signal stops a processor at whatever instruction it is at, its context goes to a slot, and the processor goes on at the
-// upcall entry.  Between that the library's code runs as it does in Quoin.  Code of the library's threads may use
+// A signal stops a processor at whatever instruction it is at, its context goes to a slot, and the processor goes on at
+// the upcall entry.  Between that the library's code runs as it does in Quoin.  Code of the library's threads may use
 // nothing of the host's C library that needs thread-local storage: FS base is the library's.
 // One thread, the controller (the test), says what happens; host_do() returns when it has.
 #pragma once

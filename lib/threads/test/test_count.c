@@ -1,0 +1,120 @@
+// test_count.c - how many instructions the usual operations take, counted by single steps.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+
+enum { TIMES = 8 };
+static struct { uint64_t fork, join, yield, lock, ping; } took;
+static volatile uint64_t *const steps = &host.steps;
+static struct mutex m;
+static struct condition c[2];
+static volatile unsigned turn;
+
+static enum host_op only_count(uint64_t rip)
+{
+    (void)rip;
+    return HOST_NONE;
+}
+static void *nothing(void *argument)
+{
+    return argument;
+}
+static void *yields(void *argument)
+{
+    for (int i = 0; i < TIMES; i++) {
+        thread_yield();
+    }
+    return argument;
+}
+static void play(unsigned me)
+{
+    for (int i = 0; i < TIMES; i++) {
+        while (turn != me) {
+            (void)condition_wait(&c[me], &m);
+        }
+        turn = !me;
+        condition_signal(&c[!me]);
+    }
+}
+static void *other(void *argument)
+{
+    mutex_lock(&m);
+    play(1);
+    (void)mutex_unlock(&m);
+    return argument;
+}
+static uint64_t count_forks(struct thread **t)
+{
+    uint64_t begin = *steps;
+
+    (void)thread_fork(t, NULL, nothing, NULL);
+    return *steps - begin;
+}
+static void *measure(void *argument)
+{
+    struct thread *t;
+    uint64_t begin;
+
+    mutex_init(&m);
+    for (int i = 0; i < 3; i++) {                    // the last counts: everything is there
+        begin = *steps;
+        took.fork = count_forks(&t);
+        (void)thread_join(t, NULL);
+        took.join = *steps - begin;
+    }
+    (void)thread_fork(&t, NULL, yields, NULL);
+    thread_yield();
+    begin = *steps;
+    thread_yield();
+    thread_yield();
+    took.yield = (*steps - begin) / 4;               // each of two threads, twice
+    (void)thread_join(t, NULL);
+    begin = *steps;
+    mutex_lock(&m);
+    (void)mutex_unlock(&m);
+    took.lock = *steps - begin;
+    (void)thread_fork(&t, NULL, other, NULL);
+    mutex_lock(&m);
+    begin = *steps;
+    play(0);
+    took.ping = (*steps - begin) / TIMES;            // there and back
+    (void)mutex_unlock(&m);
+    (void)thread_join(t, NULL);
+    __atomic_store_n(&host.finished, 1, __ATOMIC_RELEASE);
+    return argument;
+}
+static void child(void)
+{
+    struct threads_setup setup = {.spins = 5};
+
+    host.step = only_count;
+    host_begin(&setup, 1);
+    if (threads_begin(&setup, measure, NULL) != THREAD_OK) {
+        exit(2);
+    }
+    host_run(1, 0);
+    printf("fork %lu, fork and join %lu, yield %lu, acquire and release %lu, ping-pong %lu\n", took.fork, took.join,
+           took.yield, took.lock, took.ping);
+    fflush(stdout);
+    if (took.fork > 160 || took.join > 500 || took.yield > 80 || took.lock > 12 || took.ping > 560) {
+        exit(3);
+    }
+}
+static void test_count(void **state)
+{
+    (void)state;
+    host_child(child);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_count)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
