@@ -1,10 +1,11 @@
 // critical.c - the functions that hold the library's spin locks and switch threads.
 //
-// All code here is in a section of its own and there is a copy of it (tools/recoverable).  A flow that is stopped in
-// the section goes on in the copy, which has the same instructions at the same distances but ends in
-// threads_recovery_end; so nothing is added to this code.  The rules that make it possible: no calls; one spin lock at a time; a lock may
-// be held until the caller's stack has been left, since a flow can be found by others only then; what was taken
-// before a lock is waited for belongs to the caller alone, and stays with it if it is stopped there.
+// All code here is in a section of its own and there is a copy of it (tools/recoverable).  A flow that is stopped
+// in the section goes on in the copy, which has the same instructions at the same distances but ends in
+// threads_recovery_end; so nothing is added to this code.  The rules that make it possible: no calls; one spin lock
+// at a time; a lock may be held until the caller's stack has been left, since a flow can be found by others only
+// then; what was taken before a lock is waited for belongs to the caller alone, and stays with it if it is stopped
+// there.
 //
 // A wait is: find who runs next, take the guard, look again, put oneself on the list, switch, give the guard free.
 #include "guard.h"

@@ -17,7 +17,9 @@ struct threads_machine {
     struct space_user_page *user;
     struct activation_user *activation;          // area_user_blocks()
     struct upcall_slot *slot;                    // area_slots()
-    uint32_t activations, slots;                 // as in space_desc
+    // As in space_desc.  A handler that is stopped keeps the slot of its stack until it is through, so slots are to be
+    // plenty: without any left, a stopped flow that is just giving slots back cannot be told, and others wait for it.
+    uint32_t activations, slots;
     void (*processors)(void);                    // sys_processors: `wanted` has changed
     // Code that gives the processor back by the call processor_release, again if that returns.  It is jumped to, has no
     // stack, and its registers are lost: a context that is stopped in it is dropped.

@@ -239,7 +239,7 @@ static bool act(unsigned p, ucontext_t *uc, enum host_op op)
         added(p, uc);
         return true;
     }
-    if (!held || slots_free() < 8 || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
+    if (!held || slots_free() < (op == HOST_TELL && pendings != 0 ? 2u : 8u) || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
         return false;
     }
     stopped(p, uc, op);
@@ -443,6 +443,7 @@ void host_run(unsigned processors, unsigned chaos)
             }
         } else if (host_pending()) {
             host_do((unsigned)__builtin_ctzll(held), HOST_TELL);
+            usleep(host.step != NULL ? 1000 : 0);    // single steps are slow: the handler shall get somewhere
         } else {
             usleep(host.step != NULL ? 1000 : 10);
         }

@@ -64,7 +64,7 @@ static enum host_op step(uint64_t rip)
     if (host_random(100) == 0) {
         return HOST_UNBLOCK;
     }
-    if (at >= TEXT) {
+    if (at >= TEXT || work_enough) {
         return HOST_NONE;
     }
     executed[at] = 1;
