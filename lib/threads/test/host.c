@@ -239,7 +239,8 @@ static bool act(unsigned p, ucontext_t *uc, enum host_op op)
         added(p, uc);
         return true;
     }
-    if (!held || slots_free() < (op == HOST_TELL && pendings != 0 ? 2u : 8u) || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
+    uint32_t need = op == HOST_TELL && pendings != 0 ? 2 : 8;
+    if (!held || slots_free() < need || (op == HOST_BLOCK && blockeds >= HOST_ACTIVATIONS / 2)) {
         return false;
     }
     stopped(p, uc, op);
