@@ -14,8 +14,7 @@ struct fill {                                    // read and written by the prog
     uint64_t done;                               // 1 + the error of its last call
     uint64_t reserved[3];
     struct space_desc space;
-    uint64_t reserved2[5];
-    struct thread_desc thread;
+    struct thread_desc thread __attribute__((aligned(128)));
 };
 _Static_assert(offsetof(struct fill, space) == 64 && offsetof(struct fill, thread) == 128, "programs.S");
 _Static_assert(offsetof(struct space_desc, place) == 16 && offsetof(struct thread_desc, state) == 16, "programs.S");
