@@ -125,8 +125,10 @@ static void places(void)
 
     for (unsigned i = 0; i < machine->ranges; i++, r++) {
         for (pa_t pa = r->base; pa < r->base + r->length; pa += ABI_GROUP) {
-            struct space_desc s = {.place = pa};
-            struct thread_desc t = {.space = info->space, .state = pa, .state_va = 0x1000, .xstack = 0x1000};
+            pa_t end = pa + ABI_GROUP;                       // where nothing of its own image is
+            struct space_desc s = {.place = end - sizeof(struct place)};
+            struct thread_desc t = {.space = info->space, .state = end - ABI_PAGE, .state_va = 0x1000,
+                                    .xstack = 0x1000};
             oid_t id;
             if (is_ours(pa)) {
                 continue;
