@@ -106,7 +106,7 @@ void make(struct party *p, uint32_t activations, uint32_t slots, uint32_t wanted
 
 void boot(uint32_t cpus)
 {
-    host_boot(cpus, 64 << 20, "");
+    host_boot(cpus, 64 << 20, "kernels=4 spaces=8 threads=64 mappings=1024");
     next_frame = host_instance()->info->range[0].base;
     host_instance()->cpu[0].thread->affinity = 1;
 }

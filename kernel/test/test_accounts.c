@@ -5,7 +5,7 @@
 // was with the supervisor is checked, and at the end nothing is missing.
 #include "activations.h"
 
-enum { CONTEXTS = 64, STEPS = 400, SEEDS = 16 };
+enum { CONTEXTS = 64, STEPS = 400, SEEDS = 60 };
 enum whereabouts { WITH_PROGRAM, ON_PROCESSOR, WITH_SUPERVISOR };
 
 static struct party party[2];
