@@ -10,25 +10,10 @@ OFFSET(CPU_STACK_TOP, cpu, stack_top);
 OFFSET(CPU_SCRATCH, cpu, scratch);
 OFFSET(CPU_ENTER_FRESH, cpu, enter_fresh);
 OFFSET(TABLES_NMIS, cpu_tables, nmis);
-OFFSET(FRAME_RAX, frame, rax);
-OFFSET(FRAME_RBX, frame, rbx);
-OFFSET(FRAME_RCX, frame, rcx);
-OFFSET(FRAME_RDX, frame, rdx);
-OFFSET(FRAME_RSI, frame, rsi);
-OFFSET(FRAME_RDI, frame, rdi);
-OFFSET(FRAME_RBP, frame, rbp);
-OFFSET(FRAME_RSP, frame, rsp);
-OFFSET(FRAME_R8, frame, r8);
-OFFSET(FRAME_R9, frame, r9);
-OFFSET(FRAME_R10, frame, r10);
-OFFSET(FRAME_R11, frame, r11);
-OFFSET(FRAME_R12, frame, r12);
-OFFSET(FRAME_R13, frame, r13);
-OFFSET(FRAME_R14, frame, r14);
-OFFSET(FRAME_R15, frame, r15);
-OFFSET(FRAME_RIP, frame, rip);
-OFFSET(FRAME_RFLAGS, frame, rflags);
-OFFSET(FRAME_KIND, frame, kind);
+#define WORD(name) uint64_t name;
+struct frame_words { FRAME_WORDS(WORD) };
+#define SAME(name) _Static_assert(offsetof(struct frame_words, name) == offsetof(struct frame, name), #name);
+FRAME_WORDS(SAME)
 _Static_assert(KIND_TRAP == FRAME_TRAP && USER_END == ABI_USER_END, "frame");
 _Static_assert(sizeof(struct tss) == 104 && sizeof(struct cpu_tables) <= ABI_PAGE, "tables");
 _Static_assert(AREA_BASE + (uint64_t)ABI_MAX_CPUS * AREA_SIZE <= 0xffffffffffffffff, "areas");
@@ -38,29 +23,31 @@ enum { SYSCALL_CLEARS = 0x57700 };
 
 // ---- features ---------------------------------------------------------------------------------------------
 
+struct feature {
+    uint32_t leaf;
+    enum { EAX, EBX, ECX, EDX } where;
+    uint32_t bits;
+    const char *name;
+};
+
 const char *cpu_lacks(void)
 {
-    uint32_t max = cpuid(0, 0).eax;
-    struct cpuid basic = cpuid(1, 0), wide = cpuid(0x80000001u, 0), more = {0};
+    static const struct feature needed[] = {
+        {0x80000001, EDX, 1u << 11, "SYSCALL"},
+        {0x80000001, EDX, 1u << 20, "no-execute pages"},
+        {1, ECX, 1u << 26 | 1u << 28, "XSAVE with AVX"},
+        {13, EAX, XCR0_ALL, "XSAVE with AVX"},
+        {7, EBX, 1u << 0, "FSGSBASE"},
+        {7, EBX, 1u << 7 | 1u << 20, "SMEP and SMAP"},
+    };
 
-    if (max >= 7) {
-        more = cpuid(7, 0);
-    }
-    if (!(wide.edx & 1u << 11)) {
-        return "SYSCALL";
-    }
-    if (!(wide.edx & 1u << 20)) {
-        return "no-execute pages";
-    }
-    if (!(basic.ecx & 1u << 26) || !(basic.ecx & 1u << 28) || max < 13 ||
-        (cpuid(13, 0).eax & XCR0_ALL) != XCR0_ALL) {
-        return "XSAVE with AVX";
-    }
-    if (!(more.ebx & 1u << 0)) {
-        return "FSGSBASE";
-    }
-    if (!(more.ebx & 1u << 7) || !(more.ebx & 1u << 20)) {
-        return "SMEP and SMAP";
+    for (const struct feature *f = needed; f != needed + sizeof(needed) / sizeof(needed[0]); f++) {
+        bool there = f->leaf >= 0x80000000 || f->leaf <= cpuid(0, 0).eax;
+        struct cpuid r = cpuid(there ? f->leaf : 0, 0);
+        uint32_t has[] = {r.eax, r.ebx, r.ecx, r.edx};
+        if (!there || (has[f->where] & f->bits) != f->bits) {
+            return f->name;
+        }
     }
     return NULL;
 }

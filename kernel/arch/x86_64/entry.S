@@ -17,6 +17,31 @@
     .section .note.GNU-stack, "", @progbits
     .section .entry.text, "ax"
 
+    .set offset, 0
+#define WORD(name) .set FRAME_##name, offset; .set offset, offset + 8;
+FRAME_WORDS(WORD)
+
+    .macro save frame, registers:vararg         // to the frame that a register names
+    .irp r, \registers
+    movq %\r, FRAME_\r(%\frame)
+    .endr
+    .endm
+    .macro load frame, registers:vararg
+    .irp r, \registers
+    movq FRAME_\r(%\frame), %\r
+    .endr
+    .endm
+    .macro zero registers:vararg
+    .irp r, \registers
+    xorl %\r, %\r
+    .endr
+    .endm
+    .macro each operation, registers:vararg
+    .irp r, \registers
+    \operation %\r
+    .endr
+    .endm
+
 // ---- SYSCALL ----------------------------------------------------------------------------------------------
 
 // RCX = RIP, R11 = RFLAGS; the rest is the program's, RSP too.  The flags in SFMASK are clear.
@@ -26,25 +51,13 @@ entry_syscall:
     swapgs
     movq %rsp, %gs:CPU_SCRATCH
     movq %gs:CPU_FRAME, %rsp
-    movq %rax, FRAME_RAX(%rsp)
-    movq %rbx, FRAME_RBX(%rsp)
-    movq %rdx, FRAME_RDX(%rsp)
-    movq %rsi, FRAME_RSI(%rsp)
-    movq %rdi, FRAME_RDI(%rsp)
-    movq %rbp, FRAME_RBP(%rsp)
-    movq %r8,  FRAME_R8(%rsp)
-    movq %r9,  FRAME_R9(%rsp)
-    movq %r10, FRAME_R10(%rsp)
-    movq %r12, FRAME_R12(%rsp)
-    movq %r13, FRAME_R13(%rsp)
-    movq %r14, FRAME_R14(%rsp)
-    movq %r15, FRAME_R15(%rsp)
+    save rsp, rax, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
     movq %gs:CPU_SCRATCH, %rax
-    movq %rcx, FRAME_RIP(%rsp)
-    movq %rcx, FRAME_RCX(%rsp)
-    movq %r11, FRAME_RFLAGS(%rsp)
-    movq %r11, FRAME_R11(%rsp)
-    movq %rax, FRAME_RSP(%rsp)
+    movq %rcx, FRAME_rip(%rsp)
+    movq %rcx, FRAME_rcx(%rsp)
+    movq %r11, FRAME_rflags(%rsp)
+    movq %r11, FRAME_r11(%rsp)
+    movq %rax, FRAME_rsp(%rsp)
     movq %gs:CPU_STACK_TOP, %rsp
     movq %gs:CPU_SELF, %rdi
     xorl %ebp, %ebp
@@ -58,32 +71,20 @@ exit_to_user:
     testq %rax, %rax
     jz idle
     movabsq $USER_END, %rdx
-    movq FRAME_RIP(%rax), %rcx
+    movq FRAME_rip(%rax), %rcx
     cmpq %rdx, %rcx
     jae bad_frame
-    movq FRAME_RSP(%rax), %rsp                  // only IST stacks are used from here on
+    movq FRAME_rsp(%rax), %rsp                  // only IST stacks are used from here on
     cmpq %rdx, %rsp
     jae bad_frame
-    movl FRAME_RFLAGS(%rax), %r11d
+    movl FRAME_rflags(%rax), %r11d
     andl $RFLAGS_USER, %r11d
     orl $RFLAGS_ALWAYS, %r11d
     cmpl $0, %gs:CPU_ENTER_FRESH
     jne exit_fresh
-    cmpb $KIND_TRAP, FRAME_KIND(%rax)           // the bits above are the owner's
+    cmpb $KIND_TRAP, FRAME_kind(%rax)           // the bits above are the owner's
     jne exit_iret
-    movq FRAME_RBX(%rax), %rbx
-    movq FRAME_RDX(%rax), %rdx
-    movq FRAME_RSI(%rax), %rsi
-    movq FRAME_RDI(%rax), %rdi
-    movq FRAME_RBP(%rax), %rbp
-    movq FRAME_R8(%rax),  %r8
-    movq FRAME_R9(%rax),  %r9
-    movq FRAME_R10(%rax), %r10
-    movq FRAME_R12(%rax), %r12
-    movq FRAME_R13(%rax), %r13
-    movq FRAME_R14(%rax), %r14
-    movq FRAME_R15(%rax), %r15
-    movq FRAME_RAX(%rax), %rax
+    load rax, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15, rax
     swapgs
     sysretq
 
@@ -96,40 +97,15 @@ exit_iret:
     pushq %r11
     pushq $SELECTOR_UCODE
     pushq %rcx
-    movq FRAME_RBX(%rax), %rbx
-    movq FRAME_RCX(%rax), %rcx
-    movq FRAME_RDX(%rax), %rdx
-    movq FRAME_RSI(%rax), %rsi
-    movq FRAME_RDI(%rax), %rdi
-    movq FRAME_RBP(%rax), %rbp
-    movq FRAME_R8(%rax),  %r8
-    movq FRAME_R9(%rax),  %r9
-    movq FRAME_R10(%rax), %r10
-    movq FRAME_R11(%rax), %r11
-    movq FRAME_R12(%rax), %r12
-    movq FRAME_R13(%rax), %r13
-    movq FRAME_R14(%rax), %r14
-    movq FRAME_R15(%rax), %r15
-    movq FRAME_RAX(%rax), %rax
+    load rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rax
     swapgs
     iretq
 
 // A handler's first instruction: what is not an argument is 0.
 exit_fresh:
     movl $0, %gs:CPU_ENTER_FRESH
-    movq FRAME_RDI(%rax), %rdi
-    movq FRAME_RSI(%rax), %rsi
-    movq FRAME_RDX(%rax), %rdx
-    xorl %eax, %eax
-    xorl %ebx, %ebx
-    xorl %ebp, %ebp
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
-    xorl %r12d, %r12d
-    xorl %r13d, %r13d
-    xorl %r14d, %r14d
-    xorl %r15d, %r15d
+    load rax, rdi, rsi, rdx
+    zero eax, ebx, ebp, r8d, r9d, r10d, r12d, r13d, r14d, r15d
     swapgs
     sysretq
 
@@ -163,30 +139,17 @@ entry_user:
     clac
     pushq %rax
     movq %gs:CPU_FRAME, %rax
-    movq %rbx, FRAME_RBX(%rax)
-    movq %rcx, FRAME_RCX(%rax)
-    movq %rdx, FRAME_RDX(%rax)
-    movq %rsi, FRAME_RSI(%rax)
-    movq %rdi, FRAME_RDI(%rax)
-    movq %rbp, FRAME_RBP(%rax)
-    movq %r8,  FRAME_R8(%rax)
-    movq %r9,  FRAME_R9(%rax)
-    movq %r10, FRAME_R10(%rax)
-    movq %r11, FRAME_R11(%rax)
-    movq %r12, FRAME_R12(%rax)
-    movq %r13, FRAME_R13(%rax)
-    movq %r14, FRAME_R14(%rax)
-    movq %r15, FRAME_R15(%rax)
+    save rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
     popq %rcx
     popq %rsi                                   // vector
     popq %rdx                                   // error
-    movq %rcx, FRAME_RAX(%rax)
+    movq %rcx, FRAME_rax(%rax)
     movq 0(%rsp), %rcx
-    movq %rcx, FRAME_RIP(%rax)
+    movq %rcx, FRAME_rip(%rax)
     movq 16(%rsp), %rcx
-    movq %rcx, FRAME_RFLAGS(%rax)
+    movq %rcx, FRAME_rflags(%rax)
     movq 24(%rsp), %rcx
-    movq %rcx, FRAME_RSP(%rax)
+    movq %rcx, FRAME_rsp(%rax)
     movq %gs:CPU_STACK_TOP, %rsp
     movq %gs:CPU_SELF, %rdi
     xorl %ebp, %ebp
@@ -215,42 +178,14 @@ entry_supervisor:
 
 // A fault of the supervisor: struct fault of fault.c.  If that returns, the fault was expected.
 entry_fault:
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    each pushq, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
     cld
     movq %rsp, %rdi
     movq %rsp, %rbx
     andq $-16, %rsp
     call machine_fault
     movq %rbx, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
+    each popq, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
     addq $16, %rsp
     iretq
 

@@ -65,26 +65,10 @@
 // struct cpu_tables
 #define TABLES_NMIS        0
 
-// struct frame
-#define FRAME_RAX          0
-#define FRAME_RBX          8
-#define FRAME_RCX          16
-#define FRAME_RDX          24
-#define FRAME_RSI          32
-#define FRAME_RDI          40
-#define FRAME_RBP          48
-#define FRAME_RSP          56
-#define FRAME_R8           64
-#define FRAME_R9           72
-#define FRAME_R10          80
-#define FRAME_R11          88
-#define FRAME_R12          96
-#define FRAME_R13          104
-#define FRAME_R14          112
-#define FRAME_R15          120
-#define FRAME_RIP          128
-#define FRAME_RFLAGS       136
-#define FRAME_KIND         144
+// struct frame: its first words, 8 bytes each.  In assembly FRAME_rax and so on are their offsets.
+#define FRAME_WORDS(word)                                                                                    \
+    word(rax) word(rbx) word(rcx) word(rdx) word(rsi) word(rdi) word(rbp) word(rsp) word(r8) word(r9)         \
+    word(r10) word(r11) word(r12) word(r13) word(r14) word(r15) word(rip) word(rflags) word(kind)
 #define KIND_TRAP          1            // FRAME_TRAP of enum frame_kind
 
 // What a program may set in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID; and what is always set: IF, bit 1.
