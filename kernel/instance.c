@@ -13,11 +13,6 @@
 #include "share.h"
 #include "table.h"
 
-struct cpu *instance_cpu(unsigned number)
-{
-    return &arch_cpu()->instance->cpu[number];
-}
-
 static void refuse(const char *why, uint64_t a, uint64_t b)
 {
     kprint("boot refused: %s (%lu, at least %lu)\n", why, (unsigned long)a, (unsigned long)b);

@@ -122,7 +122,11 @@ static inline struct thread *thread_at(struct instance *in, uint32_t slot)
     return (struct thread *)cache_at(&in->threads, slot);
 }
 
-struct cpu *instance_cpu(unsigned number);
+// The space in which t runs now.
+static inline struct space *thread_where(const struct thread *t)
+{
+    return t->depth > 0 ? t->kern->space : t->space;
+}
 
 static inline void instance_lock(struct cpu *cpu)
 {

@@ -14,16 +14,9 @@
 
 enum { VECTOR_MACHINE_CHECK = 18, LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
 
-static struct space *running_space(const struct cpu *cpu)
-{
-    const struct thread *t = cpu->thread;
-
-    return t->depth > 0 ? t->kern->space : t->space;
-}
-
 uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va)
 {
-    struct space *s = running_space(cpu);
+    struct space *s = thread_where(cpu->thread);
     struct leaf leaf;
 
     assert(cpu->locked);
@@ -40,15 +33,13 @@ uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va)
 static bool record_mark(struct cpu *cpu, struct record *r)
 {
     struct instance *in = cpu->instance;
-    struct space *s = space_at(in, (uint32_t)r->space);
-    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
     struct leaf leaf;
+    va_t va;
+    struct space *s = mapping_entry(in, r, &va, &leaf);
 
     if (r->large && s->kernel != NULL) {
         return false;
     }
-    bool found = table_find(in, s, va, r->large ? 1 : 0, &leaf);
-    assert(found);
     mapping_copy_cancel(in, s, r);
     s->remote = true;
     mapping_change(cpu, s, va, &leaf,
@@ -56,25 +47,20 @@ static bool record_mark(struct cpu *cpu, struct record *r)
     return true;
 }
 
-// Every mapping of a frame, among them large ones that begin before it.  Gives how many.
-static uint32_t mark_all(struct cpu *cpu, uint64_t pfn)
+// Mappings of this very frame: all, or the large ones.  Gives how many.
+static uint32_t mark_frame(struct cpu *cpu, uint64_t pfn, bool all)
 {
-    struct instance *in = cpu->instance;
-    uint64_t base = pfn & ~(uint64_t)(LARGE_FRAMES - 1);
     uint32_t count = 0;
 
-    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
-         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
-        count += record_mark(cpu, r);
-    }
-    if (base == pfn) {
-        return count;
-    }
-    for (struct record *r = pmap_of_frame(in, pmap_first(in, base), base); r != NULL;
-         r = pmap_of_frame(in, pmap_next(in, r), base)) {
-        count += r->large && record_mark(cpu, r);
+    for (struct record *r = pmap_frame_first(cpu->instance, pfn); r != NULL; r = pmap_frame_next(cpu->instance, r)) {
+        count += (all || r->large) && record_mark(cpu, r);
     }
     return count;
+}
+
+static uint64_t large_frame(uint64_t pfn)
+{
+    return pfn & ~(uint64_t)(LARGE_FRAMES - 1);
 }
 
 static void note_all(struct instance *in, uint64_t pfn)
@@ -101,16 +87,13 @@ static bool is_granted(const struct instance *in, pa_t pa)
 // Can the thread that runs here go on to an access that faults, or would it only meet the failure again?
 static bool still_open(struct cpu *cpu, uint64_t pfn)
 {
-    struct space *s = running_space(cpu);
-    uint64_t base = pfn & ~(uint64_t)(LARGE_FRAMES - 1);
+    struct space *s = thread_where(cpu->thread);
+    struct record *r = s->kernel != NULL ? pmap_frame_first(cpu->instance, large_frame(pfn)) : NULL;
 
-    for (struct record *r = pmap_of_frame(cpu->instance, pmap_first(cpu->instance, base), base);
-         r != NULL && s->kernel != NULL; r = pmap_of_frame(cpu->instance, pmap_next(cpu->instance, r), base)) {
-        if (r->large && r->space == s->o.slot) {
-            return true;
-        }
+    while (r != NULL && !(r->large && r->space == s->o.slot)) {
+        r = pmap_frame_next(cpu->instance, r);
     }
-    return false;
+    return r != NULL;
 }
 
 void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken)
@@ -125,7 +108,8 @@ void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken)
     }
     instance_lock(cpu);
     note_all(cpu->instance, pfn);
-    uint32_t count = mark_all(cpu, pfn);
+    uint32_t count = mark_frame(cpu, pfn, true);
+    count += large_frame(pfn) == pfn ? 0 : mark_frame(cpu, large_frame(pfn), false);
     broken = broken || (here && still_open(cpu, pfn));
     instance_unlock(cpu);
     kprint("the memory at %lx has failed, %u mappings\n", (unsigned long)pa, count);

@@ -58,9 +58,14 @@ static void drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     }
 }
 
-static bool record_leaf(struct instance *in, const struct record *r, struct leaf *leaf)
+struct space *mapping_entry(struct instance *in, const struct record *r, va_t *va, struct leaf *leaf)
 {
-    return table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, r->large ? 1 : 0, leaf);
+    struct space *s = space_at(in, (uint32_t)r->space);
+
+    *va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+    bool found = table_find(in, s, *va, r->large ? 1 : 0, leaf);
+    assert(found);
+    return s;
 }
 
 static __attribute__((noinline)) bool message_may_go(struct cpu *cpu, const struct space *s, va_t va, pte_t e)
@@ -103,33 +108,29 @@ bool mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
 
 bool mapping_evict_record(struct cpu *cpu, const struct record *r)
 {
-    struct space *s = space_at(cpu->instance, (uint32_t)r->space);
-    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
     struct leaf leaf;
+    va_t va;
+    struct space *s = mapping_entry(cpu->instance, r, &va, &leaf);
 
-    bool found = table_find(cpu->instance, s, va, r->large ? 1 : 0, &leaf);
-    assert(found);
     return mapping_evict(cpu, s, va, &leaf);
+}
+
+// Replace an entry that is there by one for the same frame; gives what it was, with what processors have noted.
+static pte_t entry_replace(struct leaf *leaf, uint32_t access)
+{
+    pte_t old = load_relaxed(leaf->pte), fresh = arch_pte_leaf(arch_pte_pa(old), access);
+
+    return exchange_acq_rel(leaf->pte, arch_pte_locked(old) ? arch_pte_set_locked(fresh) : fresh);
 }
 
 void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
 {
-    pte_t old = load_relaxed(leaf->pte), fresh;
-
-    do {
-        fresh = arch_pte_leaf(arch_pte_pa(old), (uint32_t)flags & ~(uint32_t)MAP_OWN);
-        if (arch_pte_locked(old)) {
-            fresh = arch_pte_set_locked(fresh);
-        }
-    } while (!compare_exchange(leaf->pte, &old, fresh));
+    pte_t old = entry_replace(leaf, (uint32_t)flags & ~(uint32_t)MAP_OWN);
     struct record *r =
         pmap_find(cpu->instance, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
     r->sends = senders_are(flags);
     frame_state_note(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, r->large, entry_bits(old));
-    struct tlb_batch b;
-    tlb_batch_init(&b, s);
-    tlb_batch_add(&b, va);
-    tlb_flush_locked(cpu, &b);
+    tlb_flush_page(cpu, s, va);
 }
 
 // Clear the way for a mapping at va: what is there already goes, or is changed in place (*done).
@@ -252,7 +253,6 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     struct instance *in = cpu->instance;
     va_t page = va & ~(va_t)(ABI_PAGE - 1);
     struct leaf leaf;
-    struct tlb_batch b;
 
     if (s->copies == 0 || va >= ABI_USER_END || !table_find(in, s, page, 0, &leaf) || leaf.level != 0 ||
         !arch_pte_present(*leaf.pte)) {
@@ -281,9 +281,7 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     count_records(k, r->locked, 0u - 1u);
     s->copies--;
     in->stats->copies++;
-    tlb_batch_init(&b, s);
-    tlb_batch_add(&b, page);
-    tlb_flush_locked(cpu, &b);
+    tlb_flush_page(cpu, s, page);
     return true;
 }
 
@@ -312,22 +310,14 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
                           struct tlb_batch *b)
 {
     struct instance *in = cpu->instance;
-    pte_t old = load_relaxed(leaf->pte), fresh;
-
-    do {
-        uint32_t had = arch_pte_access(old),
-                 keep = (had & access) | (had & KEPT) | (arch_pte_lost(old) ? MAP_LOST : 0u) | MAP_READ;
-        fresh = arch_pte_leaf(arch_pte_pa(old), keep);
-        if (arch_pte_locked(old)) {
-            fresh = arch_pte_set_locked(fresh);
-        }
-    } while (!compare_exchange(leaf->pte, &old, fresh));
+    uint32_t keep = arch_pte_access(*leaf->pte) & (access | KEPT | MAP_READ);
+    pte_t old = entry_replace(leaf, keep | (arch_pte_lost(*leaf->pte) ? MAP_LOST : 0u));
     struct record *r = pmap_find(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
     struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
     if (!(access & MAP_WRITE)) {
         mapping_copy_cancel(in, s, r);
     }
-    r->sends = r->sends && senders_are(arch_pte_access(fresh));
+    r->sends = r->sends && senders_are(keep);
     frame_state_note(k, r->pfn, r->large, entry_bits(old));
     tlb_batch_add(b, va);
     cpu->instance->work += r->large ? LARGE_WORTH * WORK_LOWER : WORK_LOWER;
@@ -386,13 +376,13 @@ bool mapping_unload_all(struct cpu *cpu, struct space *s)
 static bool is_uncovered(struct instance *in, const struct appkernel *k, const struct record *r)
 {
     struct leaf leaf;
+    va_t va;
 
     if (r->loader != k->o.slot) {
         return false;
     }
     in->work += WORK_LOWER;
-    bool found = record_leaf(in, r, &leaf);
-    assert(found);
+    (void)mapping_entry(in, r, &va, &leaf);
     bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
     uint64_t size = r->large ? ABI_LARGE : ABI_PAGE;
     return !rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, size, write ? GROUP_WRITE : GROUP_READ);
@@ -401,10 +391,10 @@ static bool is_uncovered(struct instance *in, const struct appkernel *k, const s
 bool mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
 {
     struct instance *in = cpu->instance;
-    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    struct record *r = pmap_frame_first(in, pfn);
 
     for (struct record *next; r != NULL; r = next) {
-        next = pmap_of_frame(in, pmap_next(in, r), pfn);
+        next = pmap_frame_next(in, r);
         in->work++;
         if (!is_uncovered(in, k, r)) {
             continue;
@@ -414,7 +404,7 @@ bool mapping_revoke(struct cpu *cpu, struct appkernel *k, uint64_t pfn)
         if (!mapping_evict_record(cpu, r) || !work_left(in)) {
             return false;
         }
-        next = alone ? next : pmap_of_frame(in, pmap_first(in, pfn), pfn);      // senders have gone too
+        next = alone ? next : pmap_frame_first(in, pfn);        // senders have gone too
     }
     return true;
 }

@@ -30,12 +30,11 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         if (r->type != RECORD_MAPPING || !quota_may_take(k, OBJECT_MAPPING, only)) {
             continue; // one that names a receiver goes with its mapping
         }
-        va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
         struct leaf leaf;
-        bool found = table_find(in, space_at(in, (uint32_t)r->space), va, r->large ? 1 : 0, &leaf);
-        assert(found);
+        va_t va;
+        struct space *s = mapping_entry(in, r, &va, &leaf);
         if (!arch_pte_referenced(load_relaxed(leaf.pte))) {
-            return mapping_evict(cpu, space_at(in, (uint32_t)r->space), va, &leaf) ? ERR_OK : (err_t)ERR_RESTART;
+            return mapping_evict(cpu, s, va, &leaf) ? ERR_OK : (err_t)ERR_RESTART;
         }
         frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
         looked += r->large ? LARGE_CHANCE : 0;

@@ -16,10 +16,10 @@ static bool record_pinned(struct instance *in, const struct record *r)
 // Senders go with any receiver of the frame.
 static bool receivers_pinned(struct instance *in, uint64_t pfn)
 {
-    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    struct record *r = pmap_frame_first(in, pfn);
 
     while (r != NULL && (!r->signal || record_pinned(in, r))) {
-        r = pmap_of_frame(in, pmap_next(in, r), pfn);
+        r = pmap_frame_next(in, r);
     }
     return r == NULL;
 }

@@ -118,8 +118,7 @@ bool pmap_is_full(struct instance *in, uint64_t pfn)
 {
     uint32_t count = 0;
 
-    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL && count < PMAP_WAYS;
-         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
+    for (struct record *r = pmap_frame_first(in, pfn); r != NULL && count < PMAP_WAYS; r = pmap_frame_next(in, r)) {
         count++;
     }
     return count == PMAP_WAYS;
@@ -155,7 +154,36 @@ static void unchain(struct instance *in, uint32_t *bucket, struct record *r)
     before->link = r->link;
 }
 
-// ---- receivers of signals -----------------------------------------------------------------------------------
+// ---- second records: receivers of signals, deferred copies --------------------------------------------------
+
+// The second record of a mapping, whose key is the mapping's; NULL if it has none of this type.
+static struct record *second_find(struct instance *in, const struct record *mapping, enum record_type type)
+{
+    uint32_t key = index_of(in, mapping);
+    struct record *r = record_at(in, *bucket_of(in, key));
+
+    while (r != NULL && (r->type != type || ((struct copy_record *)r)->key != key)) {
+        r = pmap_next(in, r);
+    }
+    return r;
+}
+
+static struct record *second_make(struct instance *in, const struct record *mapping, enum record_type type)
+{
+    uint32_t key = index_of(in, mapping), *bucket = bucket_of(in, key);
+    struct record *r = record_take(in, mapping->locked);
+
+    *r = (struct record){.link = *bucket, .type = (uint64_t)type & 3, .locked = mapping->locked};
+    ((struct copy_record *)r)->key = key & 0xffffff;
+    *bucket = index_of(in, r);
+    return r;
+}
+
+static void second_drop(struct instance *in, const struct record *mapping, struct record *r)
+{
+    unchain(in, bucket_of(in, index_of(in, mapping)), r);
+    record_put(in, r, mapping->locked);
+}
 
 static struct signal_record *signal_at(struct instance *in, uint32_t index)
 {
@@ -164,14 +192,7 @@ static struct signal_record *signal_at(struct instance *in, uint32_t index)
 
 static struct signal_record *signal_find(struct instance *in, const struct record *mapping)
 {
-    uint32_t key = index_of(in, mapping), link = *bucket_of(in, key);
-    struct signal_record *g = signal_at(in, link);
-
-    while (g != NULL && (g->type != RECORD_SIGNAL || g->key != key)) {
-        link = (uint32_t)g->link;
-        g = signal_at(in, link);
-    }
-    return g;
+    return (struct signal_record *)second_find(in, mapping, RECORD_SIGNAL);
 }
 
 static void signal_join(struct instance *in, struct signal_record *g, struct thread *t)
@@ -201,18 +222,16 @@ static void signal_leave(struct instance *in, struct signal_record *g)
 
 void pmap_signal_set(struct instance *in, struct record *mapping, struct thread *t)
 {
+    struct signal_record *g;
+
     if (mapping->signal) {
-        struct signal_record *g = signal_find(in, mapping);
+        g = signal_find(in, mapping);
         signal_leave(in, g);
-        signal_join(in, g, t);
-        return;
+    } else {
+        g = (struct signal_record *)second_make(in, mapping, RECORD_SIGNAL);
+        mapping->signal = 1;
     }
-    uint32_t key = index_of(in, mapping), *bucket = bucket_of(in, key);
-    struct signal_record *g = (struct signal_record *)record_take(in, mapping->locked);
-    *g = (struct signal_record){.key = key, .link = *bucket, .type = RECORD_SIGNAL, .locked = mapping->locked};
-    *bucket = index_of(in, (struct record *)g);
     signal_join(in, g, t);
-    mapping->signal = 1;
 }
 
 struct thread *pmap_signal_of(struct instance *in, const struct record *mapping)
@@ -230,44 +249,23 @@ static void signal_drop(struct instance *in, const struct record *mapping)
     struct signal_record *g = signal_find(in, mapping);
 
     signal_leave(in, g);
-    unchain(in, bucket_of(in, g->key), (struct record *)g);
-    record_put(in, (struct record *)g, mapping->locked);
-}
-
-// ---- deferred copies ----------------------------------------------------------------------------------------
-
-static struct copy_record *copy_find(struct instance *in, const struct record *mapping)
-{
-    uint32_t key = index_of(in, mapping);
-    struct record *r = record_at(in, *bucket_of(in, key));
-
-    while (r != NULL && (r->type != RECORD_COPY || ((struct copy_record *)r)->key != key)) {
-        r = pmap_next(in, r);
-    }
-    return (struct copy_record *)r;
+    second_drop(in, mapping, (struct record *)g);
 }
 
 void pmap_copy_set(struct instance *in, struct record *mapping, uint64_t pfn)
 {
-    uint32_t key = index_of(in, mapping), *bucket = bucket_of(in, key);
-    struct copy_record *c = (struct copy_record *)record_take(in, mapping->locked);
-
-    *c = (struct copy_record){.key = key, .link = *bucket, .pfn = pfn, .type = RECORD_COPY, .locked = mapping->locked};
-    *bucket = index_of(in, (struct record *)c);
+    ((struct copy_record *)second_make(in, mapping, RECORD_COPY))->pfn = pfn;
     mapping->copy = 1;
 }
 
 uint64_t pmap_copy_of(struct instance *in, const struct record *mapping)
 {
-    return copy_find(in, mapping)->pfn;
+    return ((struct copy_record *)second_find(in, mapping, RECORD_COPY))->pfn;
 }
 
 void pmap_copy_cancel(struct instance *in, struct record *mapping)
 {
-    struct copy_record *c = copy_find(in, mapping);
-
-    unchain(in, bucket_of(in, c->key), (struct record *)c);
-    record_put(in, (struct record *)c, mapping->locked);
+    second_drop(in, mapping, second_find(in, mapping, RECORD_COPY));
     mapping->copy = 0;
 }
 
@@ -326,10 +324,20 @@ struct record *pmap_next(struct instance *in, const struct record *r)
     return record_at(in, (uint32_t)r->link);
 }
 
-struct record *pmap_of_frame(struct instance *in, struct record *r, uint64_t pfn)
+static struct record *of_frame(struct instance *in, struct record *r, uint64_t pfn)
 {
     while (r != NULL && (r->pfn != pfn || r->type != RECORD_MAPPING)) {
         r = pmap_next(in, r);
     }
     return r;
+}
+
+struct record *pmap_frame_first(struct instance *in, uint64_t pfn)
+{
+    return of_frame(in, pmap_first(in, pfn), pfn);
+}
+
+struct record *pmap_frame_next(struct instance *in, const struct record *r)
+{
+    return of_frame(in, pmap_next(in, r), r->pfn);
 }

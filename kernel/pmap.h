@@ -77,8 +77,9 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
 // First record of the bucket of a frame, and the next in a chain; NULL at the end.  Other frames appear too.
 struct record *pmap_first(struct instance *in, uint64_t pfn);
 struct record *pmap_next(struct instance *in, const struct record *r);
-// The next mapping of this very frame in a chain, from r on; NULL at the end.
-struct record *pmap_of_frame(struct instance *in, struct record *r, uint64_t pfn);
+// The first mapping of this very frame, and the next one; NULL at the end.
+struct record *pmap_frame_first(struct instance *in, uint64_t pfn);
+struct record *pmap_frame_next(struct instance *in, const struct record *r);
 // Have the signals of a mapping go to t; the caller has seen that a record is free if it had no receiver.
 void pmap_signal_set(struct instance *in, struct record *mapping, struct thread *t);
 // The receiver of a mapping's signals; its record says `signal`.

@@ -12,13 +12,11 @@
 static void stop(struct cpu *cpu, struct record *r)
 {
     struct instance *in = cpu->instance;
-    struct space *s = space_at(in, (uint32_t)r->space);
-    va_t va = (va_t)r->vpn << ABI_PAGE_SHIFT;
     struct leaf leaf;
+    va_t va;
+    struct space *s = mapping_entry(in, r, &va, &leaf);
 
     in->work += WORK_LOWER + WORK_FLUSH;
-    bool found = table_find(in, s, va, 0, &leaf);
-    assert(found);
     uint32_t access = arch_pte_access(*leaf.pte);
     if (r->signal && !(access & MAP_REMOTE)) {
         mapping_change(cpu, s, va, &leaf, access & ~(uint32_t)MAP_WRITE);
@@ -31,9 +29,9 @@ static void stop(struct cpu *cpu, struct record *r)
 static bool goes_last(struct instance *in, const struct record *r)
 {
     struct leaf leaf;
+    va_t va;
 
-    return r->signal && table_find(in, space_at(in, (uint32_t)r->space), (va_t)r->vpn << ABI_PAGE_SHIFT, 0, &leaf) &&
-           (arch_pte_access(*leaf.pte) & MAP_REMOTE);
+    return r->signal && mapping_entry(in, r, &va, &leaf) != NULL && (arch_pte_access(*leaf.pte) & MAP_REMOTE);
 }
 
 // Stop the senders but the last ones, or all that are left.  False: the step ended before.
@@ -41,11 +39,11 @@ static bool stop_all(struct cpu *cpu, const struct record *receiver, bool last)
 {
     struct instance *in = cpu->instance;
     uint64_t pfn = receiver->pfn;
-    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    struct record *r = pmap_frame_first(in, pfn);
     bool some = false;
 
     for (struct record *next; r != NULL; r = next) {
-        next = pmap_of_frame(in, pmap_next(in, r), pfn);      // stop() takes r at most
+        next = pmap_frame_next(in, r);                    // stop() takes r at most
         in->work++;
         if (!r->sends || r == receiver || (!last && goes_last(in, r))) {
             continue;
@@ -71,17 +69,17 @@ bool senders_flush(struct cpu *cpu, struct record *r)
 bool senders_admit(struct cpu *cpu, uint64_t pfn)
 {
     struct instance *in = cpu->instance;
-    struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+    struct record *r = pmap_frame_first(in, pfn);
 
     while (r != NULL) {
         if (!r->leaving) {
-            r = pmap_of_frame(in, pmap_next(in, r), pfn);
+            r = pmap_frame_next(in, r);
             continue;
         }
         if (!mapping_evict_record(cpu, r) || !work_left(in)) {
             return false;
         }
-        r = pmap_of_frame(in, pmap_first(in, pfn), pfn);
+        r = pmap_frame_first(in, pfn);
     }
     return true;
 }

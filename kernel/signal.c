@@ -120,8 +120,7 @@ static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset, struct r
 
     *last = (struct reverse){.pfn = pfn, .version = in->message_version};
 
-    for (struct record *r = pmap_of_frame(in, pmap_first(in, pfn), pfn); r != NULL;
-         r = pmap_of_frame(in, pmap_next(in, r), pfn)) {
+    for (struct record *r = pmap_frame_first(in, pfn); r != NULL; r = pmap_frame_next(in, r)) {
         if (!r->signal) {
             continue;
         }
@@ -160,8 +159,7 @@ static __attribute__((noinline)) err_t send_slowly(struct cpu *cpu, uint64_t pfn
 
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
 {
-    struct thread *t = cpu->thread;
-    struct space *s = t->depth > 0 ? t->kern->space : t->space;
+    struct space *s = thread_where(cpu->thread);
     struct leaf leaf;
 
     if (va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte)) {
@@ -182,9 +180,8 @@ err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
 
 bool signal_handoff(struct cpu *cpu)
 {
-    struct thread *t = cpu->thread;
     va_t va = cpu->frame->rdi;
-    const struct table *leaf = table_last(t->depth > 0 ? t->kern->space : t->space, va);
+    const struct table *leaf = table_last(thread_where(cpu->thread), va);
     enum { SEND = MAP_MESSAGE | MAP_WRITE };
 
     if (leaf == NULL || cpu->frame->rsi != 0) {

@@ -18,6 +18,27 @@
 
 enum { RED_ZONE = 128, VECTOR_PAGE_FAULT = 14, INITIAL_FLAGS = 0x202 };
 
+// Also for what may happen inside a call, with the lock held: a bad pointer is a fault there.
+static bool lock_unless_held(struct cpu *cpu)
+{
+    bool held = cpu->locked;
+
+    if (!held) {
+        instance_lock(cpu);
+    }
+    return held;
+}
+
+static void unlock_unless_held(struct cpu *cpu, bool held)
+{
+    if (!held) {
+        if (cpu->resched) {
+            sched_exit(cpu);
+        }
+        instance_unlock(cpu);
+    }
+}
+
 static void thread_die(struct cpu *cpu, struct thread *t, uint32_t reason, uint64_t value)
 {
     const struct frame *f = cpu->frame;
@@ -28,18 +49,12 @@ static void thread_die(struct cpu *cpu, struct thread *t, uint32_t reason, uint6
               reason, f->kind, f->vector, (unsigned long)f->error, (unsigned long)f->addr,
               (unsigned long)f->rip, (unsigned long)f->rsp);
     }
-    bool held = cpu->locked; // a call's bad pointer is a fault inside the call
-    if (!held) {
-        instance_lock(cpu);
-    }
+    bool held = lock_unless_held(cpu);
     if (t->o.state == OBJECT_LOADED) {
         thread_doom(cpu, t, reason, value);
     }
     cache_step(cpu, &t->o);
-    if (!held) {
-        sched_exit(cpu);
-        instance_unlock(cpu);
-    }
+    unlock_unless_held(cpu, held);
 }
 
 // The thread goes on in a handler of its kernel.  What happened at `depth` is in f.
@@ -123,12 +138,9 @@ static err_t resume_find(struct cpu *cpu, const struct thread *t, oid_t *id, str
 // The program goes on in another space than before, or is an activation's.
 static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thread *t, oid_t *id)
 {
-    bool held = cpu->locked;
+    bool held = lock_unless_held(cpu);
     struct space *s;
 
-    if (!held) {
-        instance_lock(cpu);
-    }
     err_t e = resume_find(cpu, t, id, &s);
     if (e == ERR_OK && s != t->space) {
         if (s->claims.schedule == SCHEDULE_ACTIVATIONS) {
@@ -137,12 +149,7 @@ static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thr
             thread_set_space(t, s);
         }
     }
-    if (!held) {
-        if (cpu->resched) {
-            sched_exit(cpu);
-        }
-        instance_unlock(cpu);
-    }
+    unlock_unless_held(cpu, held);
     return e;
 }
 
@@ -164,18 +171,10 @@ err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds)
 // A signal came while the thread was in a handler.  One that comes later finds it in its program, and interrupts.
 static __attribute__((noinline)) void resume_signalled(struct cpu *cpu)
 {
-    bool held = cpu->locked;
+    bool held = lock_unless_held(cpu);
 
-    if (!held) {
-        instance_lock(cpu);
-    }
     signal_enter(cpu);
-    if (!held) {
-        if (cpu->resched) {
-            sched_exit(cpu);
-        }
-        instance_unlock(cpu);
-    }
+    unlock_unless_held(cpu, held);
 }
 
 static void resume_at(struct cpu *cpu, struct thread *t, uint32_t depth)
@@ -241,8 +240,7 @@ __attribute__((noinline)) void trap_resume_call(struct cpu *cpu, oid_t id)
 // deferred copy, which has been made.
 static uint64_t fault_present(struct cpu *cpu, uint64_t error, va_t addr)
 {
-    struct thread *t = cpu->thread;
-    struct space *s = t->depth > 0 ? t->kern->space : t->space;
+    struct space *s = thread_where(cpu->thread);
     bool copied = false;
 
     if (((error & FAULT_WRITE) == 0 || load_relaxed(&s->copies) == 0) && !load_relaxed(&s->remote)) {

@@ -8,8 +8,7 @@
 
 const void *usercopy_see(struct cpu *cpu, va_t va, size_t *rest)
 {
-    struct thread *t = cpu->thread;
-    struct space *s = t->depth > 0 ? t->kern->space : t->space;
+    struct space *s = thread_where(cpu->thread);
     struct leaf leaf;
 
     if (va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte) ||

@@ -97,8 +97,8 @@ static unsigned have_receiver(void)
     uint64_t pfn = page >> ABI_PAGE_SHIFT;
     unsigned count = 0;
 
-    for (struct record *r = pmap_of_frame(host_instance(), pmap_first(host_instance(), pfn), pfn); r != NULL;
-         r = pmap_of_frame(host_instance(), pmap_next(host_instance(), r), pfn)) {
+    for (struct record *r = pmap_frame_first(host_instance(), pfn); r != NULL;
+         r = pmap_frame_next(host_instance(), r)) {
         count += r->signal;
     }
     return count;

@@ -258,7 +258,7 @@ static void test_grant_left(void **state)
     assert_int_equal(kernel->grant_key, 0);
     for (unsigned i = 0; i < FRAMES; i++) {
         uint64_t pfn = (frames >> ABI_PAGE_SHIFT) + i;
-        assert_null(pmap_of_frame(host_instance(), pmap_first(host_instance(), pfn), pfn));
+        assert_null(pmap_frame_first(host_instance(), pfn));
     }
     host_shutdown();
 }
