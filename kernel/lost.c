@@ -35,7 +35,7 @@ static bool record_mark(struct cpu *cpu, struct record *r)
     struct instance *in = cpu->instance;
     struct leaf leaf;
     va_t va;
-    struct space *s = mapping_entry(in, r, &va, &leaf);
+    struct space *s = table_of_record(in, r, &va, &leaf);
 
     if (r->large && s->kernel != NULL) {
         return false;

@@ -58,16 +58,6 @@ static void drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     }
 }
 
-struct space *mapping_entry(struct instance *in, const struct record *r, va_t *va, struct leaf *leaf)
-{
-    struct space *s = space_at(in, (uint32_t)r->space);
-
-    *va = (va_t)r->vpn << ABI_PAGE_SHIFT;
-    bool found = table_find(in, s, *va, r->large ? 1 : 0, leaf);
-    assert(found);
-    return s;
-}
-
 static __attribute__((noinline)) bool message_may_go(struct cpu *cpu, const struct space *s, va_t va, pte_t e)
 {
     uint64_t pfn = arch_pte_pa(e) >> ABI_PAGE_SHIFT;
@@ -110,7 +100,7 @@ bool mapping_evict_record(struct cpu *cpu, const struct record *r)
 {
     struct leaf leaf;
     va_t va;
-    struct space *s = mapping_entry(cpu->instance, r, &va, &leaf);
+    struct space *s = table_of_record(cpu->instance, r, &va, &leaf);
 
     return mapping_evict(cpu, s, va, &leaf);
 }
@@ -382,7 +372,7 @@ static bool is_uncovered(struct instance *in, const struct appkernel *k, const s
         return false;
     }
     in->work += WORK_LOWER;
-    (void)mapping_entry(in, r, &va, &leaf);
+    (void)table_of_record(in, r, &va, &leaf);
     bool write = arch_pte_access(*leaf.pte) & MAP_WRITE;
     uint64_t size = r->large ? ABI_LARGE : ABI_PAGE;
     return !rights_cover(in, k, (pa_t)r->pfn << ABI_PAGE_SHIFT, size, write ? GROUP_WRITE : GROUP_READ);

@@ -26,8 +26,6 @@ static inline uint32_t records_for(uint64_t flags)
 // The usual load: a page of k's in a space of k's, beside the one before, with nothing in the way.  False: it is not
 // that, or it is wrong; nothing has changed, and mapping_load() does it or says why not.
 bool  mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags);
-// The entry of a record's mapping, and its address; gives its space.
-struct space *mapping_entry(struct instance *in, const struct record *r, va_t *va, struct leaf *leaf);
 // As many as are usual of an array from its beginning; gives how many.  The array may be where users change it.
 uint64_t mapping_load_some(struct instance *in, struct appkernel *k, struct space *s, const struct map_entry *entry,
                            uint64_t count);

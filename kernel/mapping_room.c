@@ -32,7 +32,7 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         }
         struct leaf leaf;
         va_t va;
-        struct space *s = mapping_entry(in, r, &va, &leaf);
+        struct space *s = table_of_record(in, r, &va, &leaf);
         if (!arch_pte_referenced(load_relaxed(leaf.pte))) {
             return mapping_evict(cpu, s, va, &leaf) ? ERR_OK : (err_t)ERR_RESTART;
         }

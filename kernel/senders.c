@@ -14,7 +14,7 @@ static void stop(struct cpu *cpu, struct record *r)
     struct instance *in = cpu->instance;
     struct leaf leaf;
     va_t va;
-    struct space *s = mapping_entry(in, r, &va, &leaf);
+    struct space *s = table_of_record(in, r, &va, &leaf);
 
     in->work += WORK_LOWER + WORK_FLUSH;
     uint32_t access = arch_pte_access(*leaf.pte);
@@ -31,7 +31,7 @@ static bool goes_last(struct instance *in, const struct record *r)
     struct leaf leaf;
     va_t va;
 
-    return r->signal && mapping_entry(in, r, &va, &leaf) != NULL && (arch_pte_access(*leaf.pte) & MAP_REMOTE);
+    return r->signal && table_of_record(in, r, &va, &leaf) != NULL && (arch_pte_access(*leaf.pte) & MAP_REMOTE);
 }
 
 // Stop the senders but the last ones, or all that are left.  False: the step ended before.

@@ -5,10 +5,8 @@
 #include <stdbool.h>
 
 #include "arch.h"
-#include "list.h"
-#include "space.h"
-
-struct instance;
+#include "instance.h"
+#include "pmap.h"
 
 struct table {
     struct list   link;       // on its space's list, or free
@@ -52,3 +50,14 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked);
 // The next entry present at or after *va and before end; *va becomes its address.  When the step
 // has no work left it stops with *va where to go on, and gives false.
 bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, struct leaf *leaf);
+
+// The entry of a record's mapping, and its address; gives its space.
+static inline struct space *table_of_record(struct instance *in, const struct record *r, va_t *va, struct leaf *leaf)
+{
+    struct space *s = space_at(in, (uint32_t)r->space);
+
+    *va = (va_t)r->vpn << ABI_PAGE_SHIFT;
+    bool found = table_find(in, s, *va, r->large ? 1 : 0, leaf);
+    assert(found);
+    return s;
+}

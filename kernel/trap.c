@@ -19,7 +19,7 @@
 enum { RED_ZONE = 128, VECTOR_PAGE_FAULT = 14, INITIAL_FLAGS = 0x202 };
 
 // Also for what may happen inside a call, with the lock held: a bad pointer is a fault there.
-static bool lock_unless_held(struct cpu *cpu)
+static __attribute__((noinline)) bool lock_unless_held(struct cpu *cpu)
 {
     bool held = cpu->locked;
 
@@ -29,7 +29,7 @@ static bool lock_unless_held(struct cpu *cpu)
     return held;
 }
 
-static void unlock_unless_held(struct cpu *cpu, bool held)
+static __attribute__((noinline)) void unlock_unless_held(struct cpu *cpu, bool held)
 {
     if (!held) {
         if (cpu->resched) {
