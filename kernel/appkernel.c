@@ -86,7 +86,6 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
     k->place->reason = REASON_NONE;
     space->kernel = space->manager = k;
     in->stats->loads[OBJECT_KERNEL]++;
-    in->stats->free_kernels = in->kernels.free;
 }
 
 err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id)
@@ -112,24 +111,32 @@ err_t appkernel_load(struct cpu *cpu, const struct kernel_desc *d, oid_t *id)
     return ERR_OK;
 }
 
-// Unload what depends on k: threads, then spaces.  True when none is left.  k->scan stays at one that is not gone yet.
+// All threads, then all spaces.
+static struct object *object_at(struct instance *in, uint32_t i)
+{
+    return i < in->threads.size ? &thread_at(in, i)->o : &space_at(in, i - in->threads.size)->o;
+}
+
+static bool depends_on(const struct object *o, const struct appkernel *k)
+{
+    const struct thread *t = (const struct thread *)o;
+    const struct space *s = (const struct space *)o;
+
+    return o->type == OBJECT_THREAD ? t->kern == k || t->owner == k
+                                    : s != k->space && (s->owner == k || s->manager == k);
+}
+
+// Unload what depends on k.  True when nothing is left.  k->scan stays at one that is not gone yet.
 static bool release_dependents(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
+    uint32_t objects = in->threads.size + in->spaces.size;
 
-    for (; k->threads > 0; k->scan++) {
-        struct thread *t = thread_at(in, k->scan % in->threads.size);
+    for (; k->threads + k->held[OBJECT_SPACE] > 0; k->scan++) {
+        struct object *o = object_at(in, k->scan % objects);
         in->work++;
-        if (!work_left(in) || (t->o.state != OBJECT_FREE && (t->kern == k || t->owner == k) &&
-                               cache_unload(cpu, &t->o, k->o.reason) != ERR_OK)) {
-            return false;
-        }
-    }
-    for (; k->held[OBJECT_SPACE] > 0; k->scan++) {
-        struct space *s = space_at(in, k->scan % in->spaces.size);
-        in->work++;
-        if (!work_left(in) || (s->o.state != OBJECT_FREE && s != k->space && (s->owner == k || s->manager == k) &&
-                               cache_unload(cpu, &s->o, k->o.reason) != ERR_OK)) {
+        if (!work_left(in) || (o->state != OBJECT_FREE && depends_on(o, k) &&
+                               cache_unload(cpu, o, k->o.reason) != ERR_OK)) {
             return false;
         }
     }
@@ -160,7 +167,6 @@ bool appkernel_unload_step(struct cpu *cpu, struct appkernel *k)
     in->stats->unloads[OBJECT_KERNEL]++;
     writeback_post(cpu, in->first, &k->o, k->cookie, 0);
     handle_release(&in->kernels, &k->o);
-    in->stats->free_kernels = in->kernels.free;
     return true;
 }
 
@@ -183,10 +189,9 @@ static bool keeps_place(struct instance *in, const struct appkernel *k, const st
 static bool release_places(struct cpu *cpu, struct appkernel *k)
 {
     struct instance *in = cpu->instance;
-    uint32_t threads = in->threads.size;
 
-    for (; k->scan < threads + in->spaces.size; k->scan++) {
-        struct object *o = k->scan < threads ? &thread_at(in, k->scan)->o : &space_at(in, k->scan - threads)->o;
+    for (; k->scan < in->threads.size + in->spaces.size; k->scan++) {
+        struct object *o = object_at(in, k->scan);
         in->work += 2;
         if (!work_left(in) || (o->state != OBJECT_FREE && !keeps_place(in, k, o) &&
                                cache_unload(cpu, o, REASON_EVICTED) != ERR_OK)) {

@@ -23,7 +23,7 @@ struct boot_info;
 
 // Page-table entries.  Tables have 512 entries of 64 bits at four levels: 3 is the root, 0 a leaf table.
 typedef uint64_t pte_t;
-enum { PT_ENTRIES = 512, PT_LEVELS = 4, PT_ROOT = 3 };
+enum { PT_ENTRIES = 512, PT_ROOT = 3 };
 
 // ---- called by the machine --------------------------------------------------------------------------------
 

@@ -185,7 +185,7 @@ err_t cache_make_room(struct cpu *cpu, struct cache *c, enum object_type type, s
     struct object *o;
     bool many = false;
 
-    if (c->free > 0 && only == NULL) {
+    if (*c->free > 0 && only == NULL) {
         return ERR_OK;
     }
     o = list_empty(&in->unloading) ? NULL : find_unloading(in, type, only, &many);

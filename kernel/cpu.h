@@ -38,7 +38,6 @@ struct cpu {
     struct instance *instance;              // I
 
     struct thread *thread;                  // p   running here, or NULL; others read it under the lock
-    struct thread *loaded;                  // p   whose FS, GS and extended state are in the registers
     pa_t          root;                     // p   page tables in use, 0 for the supervisor's own
     uint32_t      cluster;                  // I
     uint32_t      request;                  // a   enum cpu_request; set by fetch_or, taken by exchange

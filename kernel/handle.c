@@ -4,9 +4,10 @@
 #include "assert.h"
 #include "atomic.h"
 
-void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size)
+void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size, uint32_t *free)
 {
-    c->size = c->free = size;
+    c->size = *free = size;
+    c->free = free;
     c->hand = 0;
     c->stride = stride;
     c->objects = objects;
@@ -42,7 +43,7 @@ struct object *handle_take(struct cache *c, uint64_t now)
     assert(node != NULL);
     struct object *o = list_entry(node, struct object, link);
     assert(o->state == OBJECT_FREE);
-    c->free--;
+    *c->free -= 1;
     o->count++;
     o->loaded_at = now;
     o->state = OBJECT_LOADED;
@@ -69,6 +70,6 @@ void handle_release(struct cache *c, struct object *o)
     assert(o->state == OBJECT_UNLOADING);
     list_remove(&o->link);
     o->state = OBJECT_FREE;
-    c->free++;
+    *c->free += 1;
     list_append(&c->free_list, &o->link);
 }

@@ -29,14 +29,14 @@ struct object {
 
 struct cache {                  // of one type
     uint32_t    size;           // I
-    uint32_t    free;           // l
+    uint32_t   *free;           // l  how many; in the system pages
     uint32_t    hand;           // l  of the clock
     uint32_t    stride;         // I  bytes from one object to the next
     char       *objects;        // I  first struct object
     struct list free_list;      // l
 };
 
-void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size);
+void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size, uint32_t *free);
 struct object *cache_at(struct cache *c, uint32_t slot);
 // The loaded object with this id, or NULL.
 struct object *cache_find(struct cache *c, oid_t id);

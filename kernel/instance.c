@@ -96,16 +96,17 @@ static uint64_t state_buckets(const struct sizes *s)
     return n;
 }
 
-static struct instance *lay_out(struct carver *c, const struct sizes *s)
+static struct instance *lay_out(struct carver *c, const struct sizes *s, struct system_stats *stats)
 {
     struct instance *in = carve(c, sizeof(*in));
     struct appkernel *kernels = carve(c, s->kernels * sizeof(*kernels));
     struct space *spaces = carve(c, s->spaces * sizeof(*spaces));
     struct thread *threads = carve(c, s->threads * sizeof(*threads));
 
-    cache_init(&in->kernels, OBJECT_KERNEL, kernels, sizeof(*kernels), (uint32_t)s->kernels);
-    cache_init(&in->spaces, OBJECT_SPACE, spaces, sizeof(*spaces), (uint32_t)s->spaces);
-    cache_init(&in->threads, OBJECT_THREAD, threads, sizeof(*threads), (uint32_t)s->threads);
+    in->stats = stats;
+    cache_init(&in->kernels, OBJECT_KERNEL, kernels, sizeof(*kernels), (uint32_t)s->kernels, &stats->free_kernels);
+    cache_init(&in->spaces, OBJECT_SPACE, spaces, sizeof(*spaces), (uint32_t)s->spaces, &stats->free_spaces);
+    cache_init(&in->threads, OBJECT_THREAD, threads, sizeof(*threads), (uint32_t)s->threads, &stats->free_threads);
     in->state_hash = carve(c, state_buckets(s) * sizeof(struct thread *));
     in->state_mask = (uint32_t)state_buckets(s) - 1;
     for (uint32_t i = 0; i < s->kernels; i++) {
@@ -141,7 +142,7 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
            SYSTEM_USAGE_PAGE * ABI_PAGE + s->kernels * s->cpus * sizeof(struct kernel_usage));
     memset(arch_phys(devices), 0, ABI_LARGE);
     struct carver c = {arch_phys(pa)};
-    struct instance *in = lay_out(&c, s);
+    struct instance *in = lay_out(&c, s, arch_phys(system + ABI_PAGE));
     in->slice = s->slice;
     in->jitter = s->jitter;
     in->turn = s->turn;
@@ -150,7 +151,6 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     in->system = system;
     device_init(&in->devices, devices);
     in->info = arch_phys(system);
-    in->stats = arch_phys(system + ABI_PAGE);
     list_init(&in->unloading);
     list_init(&in->claimants);
     in->nrecords = (uint32_t)s->mappings;
@@ -162,9 +162,6 @@ struct instance *instance_create(struct bootmem *m, const struct sizes *s)
     in->root_base = in->table_base + s->tables * ABI_PAGE;
     table_init(in, carve(&c, s->tables * sizeof(struct table)));
     assert((uint64_t)(c.at - (char *)in) <= objects);
-    in->stats->free_kernels = in->kernels.size;
-    in->stats->free_spaces = in->spaces.size;
-    in->stats->free_threads = in->threads.size;
     return in;
 }
 

@@ -84,7 +84,6 @@ struct instance {
     pa_t          system;                     // I  the system pages
     struct system_info  *info;                // I
     struct system_stats *stats;               // l
-    uint32_t      log_column;                 // l
 };
 
 static inline struct appkernel *kernel_find(struct instance *in, oid_t id)

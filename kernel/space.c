@@ -63,7 +63,6 @@ err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *
     s->place->loaded = 1;
     s->place->reason = REASON_NONE;
     in->stats->loads[OBJECT_SPACE]++;
-    in->stats->free_spaces = in->spaces.free;
     *id = s->o.id;
     return ERR_OK;
 }
@@ -137,6 +136,5 @@ bool space_unload_step(struct cpu *cpu, struct space *s)
     in->stats->unloads[OBJECT_SPACE]++;
     writeback_post(cpu, s->owner, &s->o, s->cookie, 0);
     handle_release(&in->spaces, &s->o);
-    in->stats->free_spaces = in->spaces.free;
     return true;
 }

@@ -37,58 +37,45 @@ void table_init(struct instance *in, struct table *tables)
     in->stats->free_tables = in->ntables;
 }
 
-static bool table_walk(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
+// The entry on the way to va: of `level`, or above it one that is absent or a large mapping.
+static inline __attribute__((always_inline)) void walk(struct instance *in, struct space *s, va_t va, uint32_t level,
+                                                       struct leaf *leaf)
 {
     pa_t pa = s->root;
-    pte_t *pte = (pte_t *)arch_phys(pa) + index_of(va, PT_ROOT);
+    uint32_t at = PT_ROOT;
+    pte_t *pte = (pte_t *)arch_phys(pa) + index_of(va, at);
 
-    for (uint32_t at = PT_ROOT; at > level; at--) {
-        pte_t e = *pte;
-        if (!arch_pte_present(e)) {
-            return false;
-        }
-        if (at == 1 && arch_pte_large(e)) {
-            level = 1;
-            break;
-        }
-        pa = arch_pte_pa(e);
-        pte = (pte_t *)arch_phys(pa) + index_of(va, at - 1);
+    while (at > level && arch_pte_present(*pte) && !(at == 1 && arch_pte_large(*pte))) {
+        pa = arch_pte_pa(*pte);
+        pte = (pte_t *)arch_phys(pa) + index_of(va, --at);
     }
-    leaf->pte = pte;
-    leaf->table = table_of(in, pa);
-    leaf->level = level;
-    if (level == 0) {
-        s->last = leaf->table;
-    }
-    return true;
+    *leaf = (struct leaf){pte, at == PT_ROOT ? NULL : table_of(in, pa), at};
 }
 
 bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
 {
     struct table *t = level == 0 ? table_last(s, va) : NULL;
 
-    if (t == NULL) {
-        return table_walk(in, s, va, level, leaf);
+    if (t != NULL) {
+        *leaf = (struct leaf){table_leaf(t, va), t, 0};
+        return true;
     }
-    *leaf = (struct leaf){table_leaf(t, va), t, 0};
+    walk(in, s, va, level, leaf);
+    if (leaf->level > level && !arch_pte_present(*leaf->pte)) {
+        return false;
+    }
+    if (leaf->level == 0) {
+        s->last = leaf->table;
+    }
     return true;
 }
 
 uint32_t table_missing(struct instance *in, struct space *s, va_t va, uint32_t level)
 {
-    const pte_t *pte = (pte_t *)arch_phys(s->root) + index_of(va, PT_ROOT);
+    struct leaf leaf;
 
-    (void)in;
-    for (uint32_t at = PT_ROOT; at > level; at--) {
-        if (!arch_pte_present(*pte)) {
-            return at - level;
-        }
-        if (at == 1 && arch_pte_large(*pte)) {
-            return 1;
-        }
-        pte = (pte_t *)arch_phys(arch_pte_pa(*pte)) + index_of(va, at - 1);
-    }
-    return 0;
+    walk(in, s, va, level, &leaf);
+    return leaf.level - level;
 }
 
 static struct table *table_take(struct instance *in, struct space *s, va_t va, uint32_t level, struct table *parent)
@@ -108,25 +95,17 @@ static struct table *table_take(struct instance *in, struct space *s, va_t va, u
 
 void table_make(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf)
 {
-    pte_t *pte = (pte_t *)arch_phys(s->root) + index_of(va, PT_ROOT);
-    struct table *table = NULL;
-
-    for (uint32_t at = PT_ROOT; at > level; at--) {
-        if (!arch_pte_present(*pte)) {
-            struct table *fresh = table_take(in, s, va, at - 1, table);
-            pa_t pa = table_pa(in, fresh);
-            *pte = arch_pte_table(pa);          // table pages are kept cleared while free
-            if (table != NULL) {
-                table->used++;
-            }
+    walk(in, s, va, level, leaf);
+    while (leaf->level > level) {
+        struct table *t = table_take(in, s, va, leaf->level - 1, leaf->table);
+        *leaf->pte = arch_pte_table(table_pa(in, t));          // table pages are kept cleared while free
+        if (t->parent != NULL) {
+            t->parent->used++;
         }
-        pa_t pa = arch_pte_pa(*pte);
-        table = table_of(in, pa);
-        pte = (pte_t *)arch_phys(pa) + index_of(va, at - 1);
+        *leaf = (struct leaf){&t->entries[index_of(va, t->level)], t, t->level};
     }
-    *leaf = (struct leaf){pte, table, level};
     if (level == 0) {
-        s->last = table;
+        s->last = leaf->table;
     }
 }
 
@@ -171,33 +150,21 @@ bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, struct
         return true;
     }
     while (*va < end && work_left(in)) {
-        pte_t *pte = (pte_t *)arch_phys(s->root) + index_of(*va, PT_ROOT);
-        struct table *table = NULL;
-        uint32_t at = PT_ROOT;
-
-        while (at > 0 && arch_pte_present(*pte) && !(at == 1 && arch_pte_large(*pte))) {
-            pa_t pa = arch_pte_pa(*pte);
-            table = table_of(in, pa);
-            at--;
-            pte = (pte_t *)arch_phys(pa) + index_of(*va, at);
-        }
+        walk(in, s, *va, 0, leaf);
         // Look along this table until an entry is present, or its end.
-        uint32_t left = STEP_WORK - in->work;
-        for (;;) {
-            if (arch_pte_present(*pte)) {
-                break;
-            }
+        uint32_t left = STEP_WORK - in->work, at = leaf->level;
+        while (!arch_pte_present(*leaf->pte)) {
             *va = (*va | (entry_span(at) - 1)) + 1;
             left--;
             if (*va >= end || left == 0 || index_of(*va, at) == 0) {
                 break;
             }
-            pte++;
+            leaf->pte++;
         }
         in->work = STEP_WORK - left;
-        if (*va < end && arch_pte_present(*pte) && (at == 0 || (at == 1 && arch_pte_large(*pte)))) {
+        pte_t e = *leaf->pte;
+        if (*va < end && arch_pte_present(e) && (at == 0 || (at == 1 && arch_pte_large(e)))) {
             *va &= ~(entry_span(at) - 1);
-            *leaf = (struct leaf){pte, table, at};
             return true;
         }
     }

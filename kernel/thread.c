@@ -166,7 +166,6 @@ err_t thread_load(struct cpu *cpu, struct appkernel *owner, const struct thread_
     state->loaded = 1;
     state->reason = REASON_NONE;
     in->stats->loads[OBJECT_THREAD]++;
-    in->stats->free_threads = in->threads.free;
     *id = t->o.id;
     if (space != NULL && space->claims.schedule == SCHEDULE_ACTIVATIONS) {
         activation_join(t, space);
@@ -239,6 +238,5 @@ bool thread_unload_step(struct cpu *cpu, struct thread *t)
     t->owner->threads -= t->owner != t->kern;
     t->owner->held[OBJECT_THREAD]--;
     handle_release(&in->threads, &t->o);
-    in->stats->free_threads = in->threads.free;
     return true;
 }

@@ -177,7 +177,7 @@ static void check_cache(struct cache *c)
         CHECK((o->state == OBJECT_LOADED) == (o->id != 0));
         CHECK(o->slot == i);
     }
-    CHECK(free == c->free);
+    CHECK(free == *c->free);
 }
 
 static bool on_list(struct list *l, struct list *node)

@@ -19,7 +19,6 @@ enum chip {                                  // pages at CHIP_BASE
     CHIP_APIC,
     CHIP_HPET,
     CHIP_IOAPIC,                             // and those that follow
-    CHIPS = CHIP_IOAPIC + ACPI_IOAPICS,
 };
 
 struct machine {                               // I

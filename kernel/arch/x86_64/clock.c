@@ -5,7 +5,7 @@
 // readings can be far apart, so of several tries the closest pair counts.
 #include "arch_impl.h"
 
-#include "kprint.h"
+#include "base.h"
 
 enum { MEASURE_US = 4000, PAIRS = 8, SPIN = 2000 };
 
@@ -17,7 +17,7 @@ struct reference {
     uint64_t mask;
 };
 
-enum { HPET_CAPABILITIES = 0, HPET_PERIOD = 4, HPET_CONFIGURATION = 0x10, HPET_COUNTER = 0xf0 };
+enum { HPET_PERIOD = 4, HPET_CONFIGURATION = 0x10, HPET_COUNTER = 0xf0 };
 
 static volatile uint32_t *hpet_at(uint32_t offset)
 {
@@ -141,7 +141,7 @@ enum cmos_register {
 };
 enum { UPDATING = 0x80, BINARY = 4, HOURS_24 = 2, AFTERNOON = 0x80 };
 
-struct date {
+struct date {                                  // bytes, so that two can be compared at once
     uint8_t second, minute, hour, day, month, year, century;
 };
 
@@ -162,12 +162,6 @@ static struct date date_read(void)
     };
 }
 
-static bool same(const struct date *a, const struct date *b)
-{
-    return a->second == b->second && a->minute == b->minute && a->hour == b->hour && a->day == b->day &&
-           a->month == b->month && a->year == b->year;
-}
-
 static uint32_t number_of(uint8_t v, uint8_t mode)
 {
     return mode & BINARY ? v : (v >> 4) * 10u + (v & 15);
@@ -186,7 +180,7 @@ void clock_wall_read(void)
 {
     struct date d = date_read(), again = date_read();
 
-    for (uint32_t i = 0; i < CMOS_TRIES && !same(&d, &again); i++) {
+    for (uint32_t i = 0; i < CMOS_TRIES && memcmp(&d, &again, sizeof(d)) != 0; i++) {
         d = again;
         again = date_read();
     }

@@ -39,7 +39,6 @@ enum {                                   // model-specific registers
 
 #define CR4_TSD          (1ull << 2)     // RDTSC only in ring 0: must be clear
 #define CR4_DE           (1ull << 3)
-#define CR4_PAE          (1ull << 5)
 #define CR4_MCE          (1ull << 6)     // machine checks
 #define CR4_PGE          (1ull << 7)     // global pages
 #define CR4_OSFXSR       (1ull << 9)     // SSE
