@@ -38,6 +38,7 @@ enum {
     WORK_LOAD = 60,               // one loaded that is not of the usual kind
     WORK_THREAD = 30,             // one thread unloaded
     WORK_SPACE = 30,              // one space, its threads and mappings apart
+    WORK_WAKE = 20,               // one thread woken, by its deadline or a signal
 };
 
 struct instance {

@@ -268,6 +268,22 @@ void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority)
     t->priority = priority;
 }
 
+// End waits whose deadline has come: one, and more as long as the step has work left.  The timer is armed for the rest.
+static void wake_due(struct cpu *cpu, uint64_t now)
+{
+    bool some = false;
+
+    while (!list_empty(&cpu->waiting) && first_deadline(cpu) <= now && (!some || work_left(cpu->instance))) {
+        struct thread *t = list_entry(cpu->waiting.next, struct thread, timer);
+        timer_cancel(t);
+        t->state->frame[t->depth].rax = ERR_TIMEOUT;
+        t->slice = 0;
+        sched_ready(cpu, t);
+        cpu->instance->work += WORK_WAKE;
+        some = true;
+    }
+}
+
 void sched_tick(struct cpu *cpu)
 {
     uint64_t now = arch_now();
@@ -276,16 +292,7 @@ void sched_tick(struct cpu *cpu)
     place_turn(cpu, now);
     (void)cache_step_any(cpu);
     device_tick(cpu, now);
-    while (!list_empty(&cpu->waiting)) {
-        struct thread *t = list_entry(cpu->waiting.next, struct thread, timer);
-        if (t->deadline > now) {
-            break;
-        }
-        timer_cancel(t);
-        t->state->frame[t->depth].rax = ERR_TIMEOUT;
-        t->slice = 0;
-        sched_ready(cpu, t);
-    }
+    wake_due(cpu, now);
     if (cpu->thread != NULL && cpu->slice_end != 0 && cpu->slice_end <= now) {
         if (upcall_warn(cpu->thread)) {
             cpu->slice_end = now + cpu->instance->slice / 4;

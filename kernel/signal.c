@@ -131,6 +131,7 @@ static uint64_t send_to_all(struct cpu *cpu, uint64_t pfn, va_t offset, struct r
         deliver(cpu, t, last->va + offset, last->cookie);
         count++;
     }
+    in->work += (uint32_t)count * WORK_WAKE;
     return count;
 }
 

@@ -146,6 +146,44 @@ static void test_priorities(void **state)
     priorities(true);
 }
 
+static unsigned waiting(const oid_t *id, unsigned count)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        n += thread_find(host_instance(), id[i])->status == THREAD_WAITING;
+    }
+    return n;
+}
+
+// Many waits end at the same moment: a tick ends as many as a step may, and the timer comes again for the others.
+static void test_deadlines(void **state)
+{
+    enum { COUNT = 200 };
+    oid_t id[COUNT];
+    const uint64_t forever[6] = {0};
+
+    (void)state;
+    boot("threads=4000");
+    (void)threads_of(COUNT, id);
+    const uint64_t until[6] = {host.clock + 1000000};
+    assert_int_equal(host_call(k[1].cpu, SYS_wait, forever, NULL), -1);
+    for (unsigned i = 0; i < 2 * COUNT; i++) {       // each forwards its first call to its handler, which waits
+        assert_int_equal(host_call(k[1].cpu, SYS_wait, until, NULL), -1);
+    }
+    assert_int_equal(waiting(id, COUNT), COUNT);
+    host.clock = until[0];
+    host_interrupt(k[1].cpu, ARCH_IRQ_TIMER);
+    assert_in_range(host_instance()->work, STEP_WORK, MOST_WORK);
+    assert_in_range(waiting(id, COUNT), COUNT / 2, COUNT - 2);
+    assert_in_range(host.cpu[k[1].cpu].timer, 1, host.clock);
+    for (unsigned tick = 1; tick < COUNT * WORK_WAKE / STEP_WORK; tick++) {
+        host_deliver_all();
+    }
+    assert_int_equal(waiting(id, COUNT), 0);
+    host_shutdown();
+}
+
 // The kernel cache is full, and the only one that may go has a thread: what that does, a sweep over all finds.
 static oid_t kernel_of(unsigned i)
 {
@@ -195,7 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_victim), cmocka_unit_test(test_priorities), cmocka_unit_test(test_kernel_victim),
-        cmocka_unit_test(test_state_pages),
+        cmocka_unit_test(test_state_pages),  cmocka_unit_test(test_deadlines),
     };
     return cmocka_run_group_tests_name("scans", tests, NULL, NULL);
 }
