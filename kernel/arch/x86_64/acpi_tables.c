@@ -114,11 +114,6 @@ static void madt_entry(struct acpi_facts *f, struct bytes e)
             f->isa_flags[n] = (uint16_t)field(e, 8, 2);
         }
         break;
-    case 5:                             // 64-bit address of the local APIC
-        if (e.length >= 12) {
-            f->apic = field(e, 4, 8);
-        }
-        break;
     case 9:                             // processor with a wide number
         if (e.length >= 16) {
             cpu_add(f, (uint32_t)field(e, 4, 4), (uint32_t)field(e, 8, 4));
@@ -145,10 +140,7 @@ static void entries_read(struct acpi_facts *f, struct bytes b, size_t at,
 
 void acpi_madt_read(struct acpi_facts *f, const uint8_t *p, size_t length)
 {
-    struct bytes b = {p, length};
-
-    f->apic = field(b, 36, 4);
-    entries_read(f, b, 44, madt_entry);
+    entries_read(f, (struct bytes){p, length}, 44, madt_entry);
 }
 
 // ---- SRAT and SLIT: what is near to what ------------------------------------------------------------------

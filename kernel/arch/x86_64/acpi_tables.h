@@ -26,7 +26,6 @@ struct acpi_facts {
     uint32_t cpus_left_out;             // more than ABI_MAX_CPUS
     uint32_t apic_id[ABI_MAX_CPUS];
     uint32_t cpu_domain[ABI_MAX_CPUS];
-    pa_t     apic;                      // registers of the local APIC, 0: not said
 
     uint32_t ioapics;
     struct { pa_t base; uint32_t gsi; } ioapic[ACPI_IOAPICS];

@@ -68,6 +68,10 @@ static inline volatile void *chip_at(enum chip d, uint32_t offset)
     return (volatile void *)(CHIP_BASE + (va_t)d * ABI_PAGE + offset);
 }
 
+// The parts of an area that are mapped: its stacks, and last its tables.
+enum { AREA_PARTS = 6 };
+extern const uint32_t area_part[AREA_PARTS][2];
+
 // boot.S, entry.S
 extern char image_start[], image_rodata[], image_once[], image_data[], image_end[];
 extern char trampoline[], trampoline_end[];

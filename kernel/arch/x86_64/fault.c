@@ -28,14 +28,10 @@ static int area_number(uint64_t rsp)
 // May a frame pointer and a return address be read there?
 static bool on_stack(uint64_t rbp)
 {
-    static const uint32_t stack[][2] = {
-        {AREA_STACK, AREA_STACK_TOP}, {AREA_NMI, AREA_NMI_TOP}, {AREA_MC, AREA_MC_TOP},
-        {AREA_DF, AREA_DF_TOP},       {AREA_DB, AREA_DB_TOP},
-    };
     uint64_t offset = (rbp - AREA_BASE) % AREA_SIZE;
 
-    for (size_t i = 0; i < sizeof(stack) / sizeof(stack[0]); i++) {
-        if (offset >= stack[i][0] && offset + 16 <= stack[i][1]) {
+    for (size_t i = 0; i < AREA_PARTS - 1; i++) {
+        if (offset >= area_part[i][0] && offset + 16 <= area_part[i][1]) {
             return (rbp & 7) == 0;
         }
     }

@@ -109,7 +109,6 @@ va_t machine_boot(uint32_t protocol, uint32_t information)
     if (!acpi_read(loader.rsdp, loader.rsdp_length, loader.rsdp_at)) {
         kprint("no ACPI tables: one processor\n");
     }
-    machine.acpi.apic = msr_read(MSR_APIC_BASE) & ~(uint64_t)(ABI_PAGE - 1) & PTE_ADDRESS;
     cpus_order();
     if (machine.acpi.cpus_left_out != 0) {
         kprint("%u processors are left out: there are too many\n", machine.acpi.cpus_left_out);

@@ -133,7 +133,7 @@ void paging_make(void)
     map_image(image_start, image_rodata, 0);
     map_image(image_rodata, image_once, PTE_NO_EXECUTE);
     map_image(image_once, image_end, PTE_WRITE | PTE_NO_EXECUTE);
-    map_chip(CHIP_APIC, machine.acpi.apic);
+    map_chip(CHIP_APIC, msr_read(MSR_APIC_BASE) & PTE_ADDRESS);
     map_chip(CHIP_HPET, machine.acpi.hpet);
     for (uint32_t i = 0; i < machine.acpi.ioapics; i++) {
         map_chip((enum chip)(CHIP_IOAPIC + i), machine.acpi.ioapic[i].base);
@@ -143,15 +143,15 @@ void paging_make(void)
     }
 }
 
+const uint32_t area_part[AREA_PARTS][2] = {
+    {AREA_STACK, AREA_STACK_TOP}, {AREA_NMI, AREA_NMI_TOP}, {AREA_MC, AREA_MC_TOP},
+    {AREA_DF, AREA_DF_TOP},       {AREA_DB, AREA_DB_TOP},   {AREA_TABLES, AREA_END},
+};
+
 void paging_map_area(uint32_t number)
 {
-    static const uint32_t part[][2] = {
-        {AREA_STACK, AREA_STACK_TOP}, {AREA_NMI, AREA_NMI_TOP}, {AREA_MC, AREA_MC_TOP},
-        {AREA_DF, AREA_DF_TOP},       {AREA_DB, AREA_DB_TOP},   {AREA_TABLES, AREA_END},
-    };
-
-    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
-        for (uint32_t at = part[i][0]; at < part[i][1]; at += ABI_PAGE) {
+    for (size_t i = 0; i < AREA_PARTS; i++) {
+        for (uint32_t at = area_part[i][0]; at < area_part[i][1]; at += ABI_PAGE) {
             map(area_of(number) + at, chunk_take(), LEVEL_PAGE, MAP_ACCESS);
         }
     }

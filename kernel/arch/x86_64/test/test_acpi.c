@@ -166,7 +166,6 @@ static void madt(void **state)
     assert_int_equal(f.cpus, 4);
     assert_int_equal(f.apic_id[1], 2);
     assert_int_equal(f.apic_id[3], 300);
-    assert_int_equal(f.apic, 0xfee00000);
     assert_int_equal(f.ioapics, 1);
     assert_int_equal(f.ioapic[0].base, 0xfec00000);
     assert_int_equal(f.isa_gsi[4], 17);
