@@ -1,8 +1,6 @@
 // appkernel.c - kernel objects: load, unload, and the in-place calls that edit rights and quotas.
 #include "appkernel.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "base.h"
 #include "cache.h"
 #include "instance.h"

@@ -1,9 +1,6 @@
 // boot.c - from the machine's first call to the first kernel's first instruction.
 #include "boot.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "base.h"
 #include "bootmem.h"
 #include "instance.h"

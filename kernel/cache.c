@@ -1,8 +1,6 @@
 // cache.c - the descriptor cache: room, victims, unloads.
 #include "cache.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "instance.h"
 #include "quota.h"
 

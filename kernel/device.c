@@ -1,8 +1,6 @@
 // device.c - the drivers of the serial ports and the clock.  See device.h.
 #include "device.h"
 
-#include "arch.h"
-#include "atomic.h"
 #include "instance.h"
 #include "signal.h"
 

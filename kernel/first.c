@@ -2,9 +2,6 @@
 //
 // It is loaded by the same functions as everything else; what a starter would do is done here: image to
 // 2-MiB units, locked mappings of text, data and window, system pages and archive read-only.
-#include "appkernel.h"
-#include "arch.h"
-#include "assert.h"
 #include "base.h"
 #include "bootmem.h"
 #include "cpio.h"

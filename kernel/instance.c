@@ -1,8 +1,6 @@
 // instance.c - sizing and laying out one Cache Kernel at boot.
 #include "instance.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "base.h"
 #include "boot.h"
 #include "bootmem.h"

@@ -1,6 +1,7 @@
 // instance.h - one Cache Kernel: everything it holds hangs from here.
 //
-// Reached through the processor's base register; there are no writable globals.
+// Reached through the processor's base register; there are no writable globals.  This header brings what nearly every
+// file of the supervisor uses: the four objects, the machine, atomic operations and assertions.
 // Fields: I immutable after boot  l instance lock  a atomic
 #pragma once
 #include <abi/boot.h>
@@ -8,6 +9,7 @@
 #include <abi/object.h>
 
 #include "appkernel.h"
+#include "arch.h"
 #include "assert.h"
 #include "atomic.h"
 #include "cpu.h"

@@ -1,10 +1,6 @@
 // lost.c - consistency faults.  See lost.h.
 #include "lost.h"
 
-#include <abi/frame.h>
-
-#include "arch.h"
-#include "assert.h"
 #include "instance.h"
 #include "kprint.h"
 #include "mapping.h"

@@ -1,9 +1,6 @@
 // mapping.c - mappings.
 #include "mapping.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "base.h"
 #include "frame_state.h"
 #include "instance.h"

@@ -1,9 +1,6 @@
 // mapping_room.c - records for one more mapping: whose mappings go.  See mapping_room.h.
 #include "mapping_room.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "frame_state.h"
 #include "instance.h"
 #include "mapping.h"

@@ -1,7 +1,6 @@
 // pinned.c - is an object really pinned?  See pinned.h.
 #include "pinned.h"
 
-#include "arch.h"
 #include "instance.h"
 #include "pmap.h"
 #include "table.h"

@@ -1,8 +1,6 @@
 // place.c - which processor for which thread.  See place.h.
 #include "place.h"
 
-#include "arch.h"
-#include "atomic.h"
 #include "instance.h"
 #include "sched.h"
 

@@ -1,7 +1,6 @@
 // pmap.c - the physical-to-virtual map.
 #include "pmap.h"
 
-#include "assert.h"
 #include "instance.h"
 #include "pmap_quick.h"
 #include "quota.h"

@@ -1,7 +1,6 @@
 // quick.c - short ways for the calls that are made most.  See quick.h.
 #include "quick.h"
 
-#include "atomic.h"
 #include "instance.h"
 #include "mapping_quick.h"
 #include "sched.h"

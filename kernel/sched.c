@@ -1,9 +1,6 @@
 // sched.c - threads become ready, wait, stop.  Who is next: settle.c.
 #include "sched.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "cache.h"
 #include "instance.h"
 #include "place.h"

@@ -1,8 +1,6 @@
 // senders.c - multi-mapping consistency.  See senders.h.
 #include "senders.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "instance.h"
 #include "mapping.h"
 #include "pmap.h"

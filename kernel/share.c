@@ -1,7 +1,6 @@
 // share.c - how much of each processor a kernel may use: charging, running out, coming back.  See share.h.
 #include "share.h"
 
-#include "arch.h"
 #include "instance.h"
 #include "sched.h"
 

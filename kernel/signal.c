@@ -4,9 +4,6 @@
 // ring, and only decide which of the owner's signals the owner's thread gets.
 #include "signal.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "device.h"
 #include "instance.h"
 #include "pmap.h"

@@ -1,8 +1,6 @@
 // space.c - spaces: load and unload.
 #include "space.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "base.h"
 #include "cache.h"
 #include "instance.h"

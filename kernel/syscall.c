@@ -3,9 +3,6 @@
 
 #include <abi/syscalls.h>
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
 #include "base.h"
 #include "cache.h"
 #include "instance.h"

@@ -1,7 +1,6 @@
 // table.c - page tables.
 #include "table.h"
 
-#include "assert.h"
 #include "base.h"
 #include "instance.h"
 

@@ -1,8 +1,6 @@
 // thread.c - threads: load and unload.
 #include "thread.h"
 
-#include "arch.h"
-#include "assert.h"
 #include "cache.h"
 #include "instance.h"
 #include "mapping.h"

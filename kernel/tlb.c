@@ -1,10 +1,6 @@
 // tlb.c - TLB shoot-down.
 #include "tlb.h"
 
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
-#include "cpu.h"
 #include "instance.h"
 
 static void flush_local(const va_t *page, uint32_t count)

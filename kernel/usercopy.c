@@ -1,7 +1,6 @@
 // usercopy.c - arguments in user memory.
 #include "usercopy.h"
 
-#include "arch.h"
 #include "base.h"
 #include "instance.h"
 #include "table.h"

@@ -1,7 +1,6 @@
 // writeback.c - the writeback channels.
 #include "writeback.h"
 
-#include "atomic.h"
 #include "instance.h"
 #include "sched.h"
 

@@ -8,7 +8,6 @@
 // MCG_STATUS says that one is in progress, which is why that is cleared last.
 #include "arch_impl.h"
 
-#include "atomic.h"
 #include "kprint.h"
 #include "mc_decode.h"
 

@@ -6,7 +6,6 @@
 // while the others come up.
 #include "arch_impl.h"
 
-#include "atomic.h"
 #include "base.h"
 #include "kprint.h"
 

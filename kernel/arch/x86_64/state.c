@@ -7,7 +7,6 @@
 #include <base.h>
 
 #include "arch_impl.h"
-#include "atomic.h"
 #include "xstate.h"
 
 // Between the two SWAPGS nothing comes but what may come between any two instructions of entry.S.
