@@ -110,6 +110,11 @@ err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
         t->signalled = false;
         return ERR_OK;
     }
+    // Signals came for its function between its SYSCALL and the lock: their interrupt shall find it running.
+    if (t->function != 0 && t->depth == 0 && signal_due(t)) {
+        cpu->resched = true;
+        return ERR_OK;
+    }
     if (deadline != 0 && deadline <= arch_now()) {
         return ERR_TIMEOUT;
     }
@@ -210,7 +215,8 @@ bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
     uint32_t level = SHARE_WITHIN + next->priority;      // as nobody has a limit here
 
     if (next->status != THREAD_WAITING || next->o.state != OBJECT_LOADED || next->timed || next->cpu != cpu->number ||
-        t->signalled || signal_waits(t) || cpu->resched || !is_simple(cpu) || cpu->ready_mask >> level != 0) {
+        t->signalled || signal_waits(t) || signal_due(t) || cpu->resched || !is_simple(cpu) ||
+        cpu->ready_mask >> level != 0) {
         return false;
     }
     cpu->frame->rax = ERR_OK;
