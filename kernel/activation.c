@@ -92,11 +92,19 @@ void activation_end(struct cpu *cpu, struct space *s)
 
 // ---- processors held, events ----------------------------------------------------------------------------------
 
+static struct activation_kernel *block_of(const struct thread *t)
+{
+    const struct claims *c = &t->home->claims;
+
+    return (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
+}
+
 void activation_hold(struct thread *t, bool on)
 {
     struct claims *c = &t->home->claims;
     uint64_t bit = 1ull << t->cpu;
 
+    store_relaxed(&block_of(t)->processor, t->cpu);
     if (((c->holds & bit) != 0) == on) {
         return;
     }
@@ -156,7 +164,7 @@ void activation_handling(struct thread *t, bool on)
 
 void activation_told(struct thread *t)
 {
-    t->events = 0;
+    t->events &= t->act == ACT_BLOCKED ? UPCALL_CONTEXT : 0;     // its context comes when it is unblocked
     if (!list_empty(&t->activation)) {
         list_remove(&t->activation);
         set_pending(&t->home->claims, -1);
@@ -180,6 +188,7 @@ void activation_recycle(struct thread *t)
 {
     t->act = ACT_FRESH;
     t->fresh = true;
+    t->events = 0;
     t->upcall = t->due = false;
     list_append(&t->home->claims.fresh, &t->activation);
 }
@@ -188,6 +197,9 @@ void activation_end_claim(struct thread *t)
 {
     struct claims *c = &t->home->claims;
 
+    if (!t->entering || !t->added) {
+        activation_hold(t, false);
+    }
     c->count--;
     c->dropping -= t->drop;
     t->drop = false;
@@ -229,7 +241,7 @@ void activation_init(struct thread *t, const struct thread_desc *d)
 static void fill_block(struct thread *t)
 {
     const struct claims *c = &t->home->claims;
-    struct activation_kernel *k = (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
+    struct activation_kernel *k = block_of(t);
 
     k->index = t->index;
     k->user = c->area_va + area_user_blocks(c->activations) + t->index * sizeof(struct activation_user);
@@ -247,12 +259,14 @@ void activation_join(struct thread *t, struct space *s)
     if (t->depth > 0) {
         t->act = ACT_BLOCKED;
         t->space = NULL;
-        if (t->events != 0) {
+        t->quiet = (t->events & UPCALL_BLOCKED) == 0 && activation_quiet(t);
+        if (t->events & UPCALL_BLOCKED) {
             activation_tell(t, 0);
         }
     } else if (t->state->run == RUN_FRESH) {
         activation_recycle(t);
-    } else if (activation_quiet(t)) {
+    } else if (activation_quiet(t) && (t->events & UPCALL_UNBLOCKED) == 0) {
+        t->events &= UPCALL_INTERVAL | UPCALL_ALARM | UPCALL_QUANTUM;
         activation_pause(t);
     } else {
         t->act = ACT_STOPPED;
@@ -266,10 +280,10 @@ static uint32_t events_of(const struct thread *t)
     bool claim = t->act == ACT_CLAIM;
 
     if (t->depth > 0) {
-        return claim ? UPCALL_BLOCKED | UPCALL_TAKEN : t->events;
+        return t->events | (claim && !activation_quiet(t) ? UPCALL_BLOCKED | UPCALL_TAKEN : 0);
     }
-    return t->events | (claim && t->events == 0 && !t->paused ? UPCALL_PREEMPTED | UPCALL_TAKEN : 0) |
-           (t->act == ACT_BLOCKED ? UPCALL_UNBLOCKED : 0);
+    return t->events | ((claim && !t->entering) || t->paused ? UPCALL_PREEMPTED | UPCALL_TAKEN : 0) |
+           (t->act == ACT_BLOCKED && !t->quiet ? UPCALL_UNBLOCKED : 0);
 }
 
 void activation_leave(struct thread *t)
@@ -279,10 +293,9 @@ void activation_leave(struct thread *t)
     }
     uint32_t events = events_of(t);
     if (t->act == ACT_CLAIM) {
-        activation_hold(t, false);
         activation_end_claim(t);
     }
-    if (t->events != 0 && !list_empty(&t->activation)) {
+    if (t->events != 0 && !t->paused && !list_empty(&t->activation)) {
         set_pending(&t->home->claims, -1);
     }
     list_remove(&t->activation);

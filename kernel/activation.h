@@ -77,8 +77,6 @@ void  activation_blocked(struct cpu *cpu, struct thread *t);        // it waits
 void  activation_dropped(struct cpu *cpu, struct thread *t);        // the allocator has taken the processor
 // One that is BLOCKED is ready from now on.  False: it has waited in its program, which does not go on by itself.
 bool  activation_ready(struct thread *t);
-// A BLOCKED one waits again.
-void  activation_waits(struct thread *t);
 // The running thread leaves its handler: BLOCKED, it does not go on, its context is told with UNBLOCKED and these
 // kinds.  CLAIM: it begins an upcall with these kinds.
 void  activation_resume(struct cpu *cpu, struct thread *t, uint32_t kinds);
@@ -89,7 +87,9 @@ void  activation_look(void);
 void  activation_tell(struct thread *t, uint32_t kinds);
 // It goes on by itself when there is a processor.
 void  activation_pause(struct thread *t);
+// Nor does its space hold the processor that it has, or would go on with, if it has one.
 void  activation_end_claim(struct thread *t);
+// A BLOCKED one runs its handler, or is ready to; or waits again.
 void  activation_handling(struct thread *t, bool on);
 // Has its program disabled upcalls?
 bool  activation_quiet(const struct thread *t);
@@ -104,7 +104,7 @@ bool  activation_scarce(const struct claims *c);
 void  activation_untell(struct thread *t);
 // The claim that runs here from now on: does it go on by itself?
 bool  activation_goes_on(struct thread *t);
-// It began to run and cannot begin its upcall; it has left the processor.
+// A claim that cannot begin, or need not, is none any more; it does not run.
 void  activation_withdrawn(struct thread *t);
 // It has no context any more, and no claim.
 void  activation_recycle(struct thread *t);
@@ -112,6 +112,8 @@ struct activation_user *activation_user(const struct thread *t);
 
 // For the allocator.  One more claim: paused ones first; NULL: there is no activation.
 struct thread *activation_claim(struct space *s);
+// So many more claims it could have, `most` at most or a few more.
+uint32_t activation_spare(const struct claims *c, uint32_t most);
 // A ready claim is taken back.
 void  activation_unclaim(struct cpu *cpu, struct thread *t);
 

@@ -50,7 +50,7 @@ static uint32_t wants(const struct instance *in, const struct space *s)
     if (wanted == 0 && (c->count > 0 || !list_empty(&c->events) || !list_empty(&c->paused))) {
         wanted = 1;
     }
-    return wanted + c->handlers;
+    return min_of(wanted, c->count + activation_spare(c, wanted)) + c->handlers;
 }
 
 // Within its kernel's share somewhere is within.
@@ -79,7 +79,8 @@ static struct thread *running_on(struct cpu *c, const struct space *s)
     return t != NULL && t->home == s && t->act == ACT_CLAIM && !t->drop ? t : NULL;
 }
 
-// The one that matters least to its program; if `waited` is set, first those for whose processor somebody waits.
+// The one that matters least to its program; if `waited` is set, first those for whose processor somebody waits, else
+// one that can be interrupted.
 static struct thread *least(struct instance *in, const struct space *s, bool waited)
 {
     struct thread *best = NULL;
@@ -88,7 +89,7 @@ static struct thread *least(struct instance *in, const struct space *s, bool wai
     for (uint64_t mask = s->claims.holds; mask != 0; mask &= mask - 1) {
         struct cpu *c = &in->cpu[__builtin_ctzll(mask)];
         struct thread *t = running_on(c, s);
-        if (t == NULL) {
+        if (t == NULL || (!waited && activation_quiet(t))) {
             continue;
         }
         uint64_t rank = load_relaxed(&activation_user(t)->priority) | (uint64_t)(waited && c->ready_count == 0) << 32;
@@ -220,9 +221,6 @@ void allocator_run(struct cpu *cpu)
     in->realloc = false;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         all[n++] = (struct claimant){.level = level_of(in, space_of(l)), .wants = wants(in, space_of(l))};
-    }
-    if (n == 0) {
-        return;
     }
     count_threads(in, threads);
     fair_share(in->cpus, threads, all, n);

@@ -2,7 +2,9 @@
 #include "arch.h"
 #include "atomic.h"
 #include "instance.h"
+#include "place.h"
 #include "sched.h"
+#include "share.h"
 #include "upcall.h"
 
 // Has nothing happened to its context, but that it was taken off its processor?
@@ -50,6 +52,13 @@ static void leave_program(struct thread *t, uint32_t kinds)
     }
 }
 
+// When it gets a processor, it begins there.
+static void begins(struct thread *t)
+{
+    t->upcall = t->due = t->added = t->entering = true;
+    t->warned = false;
+}
+
 void activation_preempted(struct thread *t)
 {
     activation_hold(t, false);
@@ -61,7 +70,7 @@ void activation_preempted(struct thread *t)
     }
     t->home->claims.dropping -= t->drop;
     t->drop = false;
-    t->upcall = t->due = t->added = t->entering = true;
+    begins(t);
     if (activation_quiet(t) || (t->events == 0 && activation_scarce(&t->home->claims))) {
         t->paused = true;
         activation_look();
@@ -72,7 +81,6 @@ void activation_preempted(struct thread *t)
 
 void activation_dropped(struct cpu *cpu, struct thread *t)
 {
-    activation_hold(t, false);
     activation_end_claim(t);
     if (t->depth > 0) {
         leave_program(t, UPCALL_BLOCKED | UPCALL_TAKEN);
@@ -95,6 +103,22 @@ static bool faults_again(const struct thread *t, va_t page)
     return page != 0 && page == c->fault && rsp < t->stack && t->stack - rsp <= UPCALL_STACK;
 }
 
+// Another one claims t's processor, for the rest of its slice.  True: it is the next there, and the space goes on
+// holding it.
+static bool next_here(struct cpu *cpu, const struct thread *t)
+{
+    struct thread *next = activation_claim(t->home);
+
+    if (next == NULL) {
+        return false;
+    }
+    sched_ready_here(cpu, next);
+    next->slice = t->slice;
+    next->warned = t->warned;
+    next->added = next->level < SHARE_WITHIN || highest(cpu->ready_mask) > (int)next->level;
+    return !next->added;
+}
+
 void activation_blocked(struct cpu *cpu, struct thread *t)
 {
     struct claims *c = &t->home->claims;
@@ -102,25 +126,20 @@ void activation_blocked(struct cpu *cpu, struct thread *t)
     bool fault = t->depth == 1 && f->kind % FRAME_OWNER == FRAME_FAULT, wanted = !t->drop && !activation_quiet(t);
     va_t page = fault ? f->addr & ~(va_t)(ABI_PAGE - 1) : 0;
 
-    activation_end_claim(t);
     if (wanted && faults_again(t, page)) {
+        activation_end_claim(t);
         t->act = ACT_BLOCKED;
         t->space = NULL;
-        t->events = UPCALL_BLOCKED | UPCALL_TAKEN;
+        t->events |= UPCALL_BLOCKED | UPCALL_TAKEN;
         t->stalled = true;
         c->stalled++;
-        activation_hold(t, false);
         return;
     }
     c->fault = page;
-    struct thread *next = wanted ? activation_claim(t->home) : NULL;
-    if (next != NULL) {
-        next->added = false;                      // the space holds this processor already
-        sched_ready_here(cpu, next);
-    } else {
-        activation_hold(t, false);
-    }
-    leave_program(t, next != NULL ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
+    bool goes_on = wanted && next_here(cpu, t);
+    t->entering = t->added = goes_on;             // then the processor is not given up with the claim
+    activation_end_claim(t);
+    leave_program(t, goes_on ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
 }
 
 static void unblocked(struct thread *t, uint32_t kinds)
@@ -151,11 +170,6 @@ bool activation_ready(struct thread *t)
     return true;
 }
 
-void activation_waits(struct thread *t)
-{
-    activation_handling(t, false);
-}
-
 void activation_resume(struct cpu *cpu, struct thread *t, uint32_t kinds)
 {
     t->depth = 0;
@@ -172,48 +186,65 @@ void activation_resume(struct cpu *cpu, struct thread *t, uint32_t kinds)
 
 void activation_withdrawn(struct thread *t)
 {
-    activation_hold(t, false);
     activation_end_claim(t);
-    if (t->fresh) {
-        activation_recycle(t);
-    } else {
+    if (t->paused) {
+        activation_pause(t);
+    } else if (t->events != 0) {
         t->act = ACT_STOPPED;
+    } else {
+        activation_recycle(t);
     }
 }
 
 // ---- for the allocator ----------------------------------------------------------------------------------------
 
-// The first that has no claim; with `just` only one that was just preempted.
-static struct thread *first_stopped(struct list *l, bool just)
+// Those that could have a claim; with `just` only such as were just preempted.  Gives how many, `most` at most.
+static uint32_t find(const struct list *l, bool just, uint32_t most, struct thread **last)
 {
-    for (struct list *n = l->next; n != l; n = n->next) {
+    uint32_t found = 0;
+
+    for (struct list *n = l->next; n != l && found < most; n = n->next) {
         struct thread *t = list_entry(n, struct thread, activation);
-        if (t->act == ACT_STOPPED && (!just || just_preempted(t))) {
-            return t;
+        if ((t->act == ACT_STOPPED || t->act == ACT_FRESH) && (!just || just_preempted(t))) {
+            *last = t;
+            found++;
         }
     }
-    return NULL;
+    return found;
+}
+
+uint32_t activation_spare(const struct claims *c, uint32_t most)
+{
+    struct thread *t;
+    bool scarce = activation_scarce(c), events = !list_empty(&c->events) && activation_slots(c) != 0;
+    uint32_t n = find(&c->paused, false, most, &t) + find(&c->events, scarce, most, &t);
+
+    if (scarce && (n > 0 || !events)) {
+        return n;
+    }
+    return n + find(&c->fresh, false, scarce ? 1 : most, &t);
 }
 
 // Which one is to have the next processor.
 static struct thread *choose(struct claims *c)
 {
     bool scarce = activation_scarce(c);
-    struct thread *t;
+    struct thread *t = NULL;
 
-    if (!list_empty(&c->paused)) {
-        return list_entry(c->paused.next, struct thread, activation);
+    if (find(&c->paused, false, 1, &t) != 0) {
+        return t;
     }
-    t = scarce ? first_stopped(&c->events, true) : NULL;
-    if (t != NULL) {
+    if (scarce && find(&c->events, true, 1, &t) != 0) {
         activation_untell(t);
         return t;
     }
     if (activation_slots(c) == 0 || (scarce && list_empty(&c->events))) {
         return NULL;
     }
-    return list_empty(&c->fresh) ? first_stopped(&c->events, false)      // its context is told when it runs
-                                 : list_entry(c->fresh.next, struct thread, activation);
+    if (find(&c->fresh, false, 1, &t) == 0) {
+        (void)find(&c->events, false, 1, &t);     // its context is told when it runs
+    }
+    return t;
 }
 
 struct thread *activation_claim(struct space *s)
@@ -221,11 +252,11 @@ struct thread *activation_claim(struct space *s)
     struct thread *t = choose(&s->claims);
 
     if (t != NULL) {
-        if (t->events == 0) {
-            list_remove(&t->activation);
+        if (t->paused || t->fresh) {
+            list_remove(&t->activation);          // others are on the list of events, until they are told
         }
         t->act = ACT_CLAIM;
-        t->upcall = t->due = t->added = t->entering = true;
+        begins(t);
         s->claims.count++;
     }
     return t;
@@ -235,14 +266,7 @@ void activation_unclaim(struct cpu *cpu, struct thread *t)
 {
     sched_remove(cpu, t);
     t->status = THREAD_WAITING;
-    activation_end_claim(t);
-    if (t->paused) {
-        activation_pause(t);
-    } else if (t->events != 0) {
-        t->act = ACT_STOPPED;
-    } else {
-        activation_recycle(t);
-    }
+    activation_withdrawn(t);
 }
 
 // ---- calls ----------------------------------------------------------------------------------------------------
@@ -274,7 +298,6 @@ err_t activation_release(struct cpu *cpu, struct thread *t)
         upcall_enter(cpu);
         return (err_t)ERR_NO_RESULT;
     }
-    activation_hold(t, false);
     sched_leave(cpu);
     activation_end_claim(t);
     activation_recycle(t);

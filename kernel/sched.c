@@ -127,7 +127,7 @@ err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
     if (t->act == ACT_CLAIM) {
         activation_blocked(cpu, t);
     } else if (t->act == ACT_BLOCKED) {
-        activation_waits(t);
+        activation_handling(t, false);
     }
     return (err_t)ERR_NO_RESULT;
 }

@@ -84,7 +84,7 @@ static void put_others(struct telling *x)
 {
     while (x->count < UPCALL_BATCH && !list_empty(&x->c->events)) {
         struct thread *o = list_entry(x->c->events.next, struct thread, activation);
-        if (!put(x, o, o->events)) {
+        if (!put(x, o, o->act == ACT_BLOCKED ? o->events & ~(uint32_t)UPCALL_CONTEXT : o->events)) {
             return;
         }
         activation_told(o);
@@ -109,24 +109,15 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     t->state->fs_base = 0;
     t->state->gs_base = block;
     arch_state_clear(t->state);
-    t->fresh = t->added = t->warned = false;
-    t->looked = cpu->since;
+    t->fresh = t->added = false;
+    t->events = 0;
+    t->looked = load_relaxed(&t->state->ran);
     t->interval = t->interval_left = 0;
     t->alarm = load_relaxed(&activation_user(t)->alarm);
     c->page->upcalls++;
     if (!arch_state_load(cpu, t->state)) {
         sched_refuse(cpu, t);                     // the owner writes in it meanwhile
     }
-}
-
-// The processor is the space's from here on.
-static void hold(struct cpu *cpu, struct thread *t)
-{
-    const struct claims *c = &t->home->claims;
-    struct activation_kernel *k = (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
-
-    store_relaxed(&k->processor, cpu->number);
-    activation_hold(t, true);
 }
 
 // What an own event says.  A context that was running until now has been preempted for the sake of the upcall.
@@ -154,7 +145,7 @@ void upcall_enter(struct cpu *cpu)
     if (running && !may_interrupt(t)) {
         return;
     }
-    hold(cpu, t);
+    activation_hold(t, true);
     if (activation_goes_on(t)) {
         t->added = false;
         return;
@@ -176,6 +167,7 @@ void upcall_enter(struct cpu *cpu)
     if (x.count == 0 && (!put_own || !put(&x, t, 0))) {
         sched_leave(cpu);                         // it cannot begin, for want of slots
         activation_withdrawn(t);
+        activation_look();                        // others can have the processor
         return;
     }
     begin(cpu, t, &x);
@@ -186,10 +178,11 @@ void upcall_enter(struct cpu *cpu)
 uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
 {
     const struct activation_user *u = activation_user(t);
-    uint64_t interval = load_relaxed(&u->interval), alarm = load_relaxed(&u->alarm), ran = now - t->looked;
+    uint64_t interval = load_relaxed(&u->interval), alarm = load_relaxed(&u->alarm);
+    uint64_t total = load_relaxed(&t->state->ran), ran = total - t->looked;
     uint32_t kinds = 0;
 
-    t->looked = now;
+    t->looked = total;
     if (load_relaxed(&t->home->claims.user->tick) == 0 || t->act != ACT_CLAIM) {
         return 0;
     }

@@ -45,7 +45,8 @@ static void add(struct sums *s, const struct thread *t)
     CHECK(t->act != ACT_BLOCKED || t->depth == 0 || t->space == NULL);
     CHECK((t->act != ACT_FRESH && t->act != ACT_STOPPED) || (t->depth == 0 && t->status == THREAD_WAITING));
     CHECK(t->act != ACT_FRESH || (t->fresh && t->events == 0));
-    CHECK(t->act != ACT_STOPPED || t->paused != (t->events != 0));
+    CHECK(t->act != ACT_STOPPED || t->paused || t->events != 0);
+    CHECK(t->act != ACT_CLAIM || t->events != 0 || list_empty(&t->activation));
     CHECK(t->act != ACT_CLAIM || t->status != THREAD_WAITING || t->o.state == OBJECT_UNLOADING);
     CHECK(t->act != ACT_CLAIM || t->status != THREAD_READY || (t->upcall && t->depth == 0));
 }

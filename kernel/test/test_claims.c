@@ -1,0 +1,361 @@
+// test_claims.c - spaces of activations whose programs and owners do what nobody expects; what they hold stays right.
+#include "activations.h"
+
+static struct party a, b;
+
+static struct thread_state *page(const struct party *p, int i)
+{
+    return host_at(p->state[i]);
+}
+
+static void unload(struct party *p, int i)
+{
+    while (call(0, SYS_thread_unload, p->thread[i], 0, 0) == ERR_AGAIN) {
+        settle();
+    }
+    settle();
+    assert_int_equal(page(p, i)->loaded, 0);
+}
+
+// Processors that run claims of p are those it holds.
+static void held_right(const struct party *p)
+{
+    uint64_t runs = 0;
+
+    for (uint32_t n = 0; n < host_instance()->cpus; n++) {
+        runs |= (uint64_t)(running(p, n) >= 0) << n;
+    }
+    assert_int_equal(page_of(p)->holds, runs);
+    assert_int_equal(page_of(p)->held, __builtin_popcountll(runs));
+}
+
+// All of it is loaded, and it has been told everything.
+static void accounts_balance(const struct party *p)
+{
+    const struct space_kernel_page *k = page_of(p);
+
+    assert_int_equal(k->pending, 0);
+    uint64_t added = k->told[__builtin_ctz(UPCALL_ADDED)], taken = k->told[__builtin_ctz(UPCALL_TAKEN)];
+    assert_int_equal(added - taken - k->released, k->held);
+}
+
+// Time passes until an upcall begins on n, for so many slices at most.
+static bool upcall_within(uint32_t n, unsigned slices)
+{
+    for (unsigned i = 0; i < 8 * slices && frame_on(n)->rip != UPCALL; i++) {
+        host_advance(host_instance()->slice / 8);
+        settle();
+    }
+    return frame_on(n)->rip == UPCALL;
+}
+
+// A timer expires while upcalls are disabled, and the program gives its processor back.
+static void late_timer(void **state)
+{
+    (void)state;
+    boot(2);
+    make(&a, 4, 16, 2);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    for (uint32_t n = 0; n < 2; n++) {
+        works(n, n + 1);
+        words(&a, (uint32_t)running(&a, n))->disabled = 1;
+        words(&a, (uint32_t)running(&a, n))->interval = host_instance()->slice / 4;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        host_advance(host_instance()->slice / 4);
+        settle();
+    }
+    assert_int_equal(frame_on(0)->rbx, 1);
+    assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), -1);
+    for (unsigned i = 0; i < 16; i++) {
+        host_advance(host_instance()->slice / 4);
+        settle();
+    }
+    assert_true(running(&a, 0) != running(&a, 1));
+    held_right(&a);
+    struct upcall_slot *s[UPCALL_BATCH];
+    assert_int_equal(begun(&a, 0, s), UPCALL_ADDED);
+    host_shutdown();
+}
+
+// Written back while upcalls are disabled, in the program: goes on when it is back.
+static void disabled_and_away(void **state)
+{
+    (void)state;
+    boot(2);
+    make(&a, 4, 16, 2);
+    first_sleeps();
+    int who = running(&a, 0);
+    works(0, 0x51);
+    works(1, 0x52);
+    words(&a, (uint32_t)who)->disabled = 1;
+    first_wakes();
+    unload(&a, who);
+    held_right(&a);
+    assert_int_equal(load_activation(&a, (uint32_t)who, page(&a, who)->run), ERR_OK);
+    first_sleeps();
+    int at = running(&a, 0) == who ? 0 : 1;
+    assert_int_equal(running(&a, (uint32_t)at), who);
+    assert_int_equal(frame_on((uint32_t)at)->rbx, 0x51);
+    assert_true(running(&a, 0) != running(&a, 1) && running(&a, 0) >= 0 && running(&a, 1) >= 0);
+    held_right(&a);
+    accounts_balance(&a);
+    host_shutdown();
+}
+
+// The same in its owner's handler: neither that it blocks nor its context is told.
+static void disabled_in_handler(void **state)
+{
+    (void)state;
+    boot(1);
+    make(&a, 4, 16, 1);
+    first_sleeps();
+    int who = running(&a, 0);
+    works(0, 0x53);
+    words(&a, (uint32_t)who)->disabled = 1;
+    trap(0);
+    first_wakes();
+    unload(&a, who);
+    assert_int_equal(page(&a, who)->depth, 1);
+    assert_int_equal(load_activation(&a, (uint32_t)who, page(&a, who)->run), ERR_OK);
+    first_sleeps();
+    while (host_instance()->cpu[0].thread->o.id != a.thread[who]) {
+        assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), -1);
+    }
+    assert_int_equal(host_instance()->cpu[0].thread->depth, 1);
+    (void)call(0, SYS_resume, a.space, 0, 0);
+    settle();
+    assert_int_equal(running(&a, 0), who);
+    assert_int_equal(frame_on(0)->rbx, 0x53);
+    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 0);
+    held_right(&a);
+    accounts_balance(&a);
+    host_shutdown();
+}
+
+// The owner writes nonsense about what is to be told.
+static void owner_lies(void **state)
+{
+    (void)state;
+    boot(4);
+    make(&a, 1, 16, 4);
+    unload(&a, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        a.state[i] = frames(2);
+    }
+    unsigned kinds[] = {UPCALL_BLOCKED | UPCALL_TAKEN, ~0u, UPCALL_UNBLOCKED};
+    a.activations = 1;
+    for (unsigned i = 0; i < 3; i++) {
+        page(&a, 0)->events = kinds[i];
+        assert_int_equal(load_activation(&a, 0, RUN_FRESH), ERR_OK);
+        first_sleeps();
+        unsigned runs = 0;
+        for (uint32_t n = 0; n < 4; n++) {
+            runs += running(&a, n) >= 0;
+        }
+        assert_int_equal(runs, 1);
+        held_right(&a);
+        first_wakes();
+        unload(&a, 0);
+    }
+    host_shutdown();
+}
+
+// A program that wants to be warned has a quarter of a slice more, once.
+static void warned_once(void **state)
+{
+    (void)state;
+    boot(1);
+    make(&a, 4, 16, 1);
+    make(&b, 4, 16, 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        words(&a, i)->warn = 1;
+    }
+    first_sleeps();
+    unsigned had[2] = {0}, warnings = 0, worst = 0, run = 0, last = 0;
+    for (unsigned i = 0; i < 1600; i++) {
+        host_advance(host_instance()->slice / 16);
+        settle();
+        unsigned who = running(&b, 0) >= 0;
+        had[who]++;
+        run = who == last ? run + 1 : 1;
+        worst = run > worst ? run : worst;
+        last = who;
+        struct party *p = who != 0 ? &b : &a;
+        if (frame_on(0)->rip == UPCALL) {
+            struct upcall_slot *s[UPCALL_BATCH];
+            warnings += (begun(p, 0, s) & UPCALL_QUANTUM) != 0;
+            assert_false(who != 0 && begun(p, 0, s) & UPCALL_QUANTUM);
+            for (uint32_t j = 0; j < frame_on(0)->rsi; j++) {
+                give(p, (uint32_t)(s[j] - slot(p, 0)));
+            }
+            works(0, 1);
+        }
+    }
+    assert_true(warnings > 20 && worst <= 16 + 4 + 2);
+    assert_in_range(had[0], 750, 980);
+    host_shutdown();
+}
+
+// To block does not begin a new slice: an equal gets his share.
+static void blocks_for_ever(void **state)
+{
+    (void)state;
+    boot(1);
+    make(&a, 4, 64, 1);
+    make(&b, 4, 64, 1);
+    first_sleeps();
+    unsigned had[2] = {0};
+    for (unsigned i = 0; i < 1600; i++) {
+        host_advance(host_instance()->slice / 16);
+        settle();
+        unsigned who = running(&b, 0) >= 0;
+        struct thread *t = host_instance()->cpu[0].thread;
+        had[who] += t != NULL;
+        if (t != NULL && frame_on(0)->rip == UPCALL) {
+            struct party *p = who != 0 ? &b : &a;
+            struct upcall_slot *s[UPCALL_BATCH];
+            (void)begun(p, 0, s);
+            for (uint32_t j = 0; j < frame_on(0)->rsi; j++) {
+                give(p, (uint32_t)(s[j] - slot(p, 0)));
+            }
+            works(0, 1);
+        } else if (t != NULL && who == 0 && i % 4 == 3) {
+            (void)call(0, SYS_wait, host.clock + host_instance()->slice / 64, 0, 0);
+        }
+    }
+    assert_in_range(had[1], 640, 1300);              // more when all of the other's wait
+    host_shutdown();
+}
+
+// A timer goes off while the activation is in its owner's handler, which then blocks: its context comes once.
+static void timer_in_handler(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(1);
+    make(&a, 4, 16, 1);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    int who = running(&a, 0);
+    works(0, 0x71);
+    words(&a, (uint32_t)who)->interval = host_instance()->slice / 2;
+    host_advance(host_instance()->slice);
+    settle();
+    trap(0);
+    for (unsigned i = 0; i < 8; i++) {
+        host_advance(host_instance()->slice / 2);
+        settle();
+    }
+    assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
+    assert_int_equal(begun(&a, 0, s), UPCALL_BLOCKED);
+    works(0, 0x72);
+    host_advance(1000);
+    settle();
+    assert_int_equal(call(0, SYS_resume, a.space, 0, 0), -1);
+    assert_true(begun(&a, 0, s) & UPCALL_UNBLOCKED);
+    host_shutdown();
+}
+
+// An interval is of running: what goes on by itself has not run meanwhile.
+static void interval_runs(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(1);
+    make(&a, 4, 16, 1);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    int who = running(&a, 0);
+    works(0, 0x73);
+    words(&a, (uint32_t)who)->disabled = 1;
+    words(&a, (uint32_t)who)->interval = 4 * host_instance()->slice;
+    host_advance(host_instance()->slice + 1);
+    settle();
+    first_wakes();
+    host_advance(20 * host_instance()->slice);
+    settle();
+    first_sleeps();
+    assert_int_equal(running(&a, 0), who);
+    words(&a, (uint32_t)who)->disabled = 0;
+    assert_false(upcall_within(0, 2));
+    assert_true(upcall_within(0, 6));
+    assert_int_equal(begun(&a, 0, s), UPCALL_INTERVAL);
+    host_shutdown();
+}
+
+// A claim that waits is written back; its space keeps what it holds, wherever that waited.
+static void waiting_claim_goes(void **state)
+{
+    (void)state;
+    boot(2);
+    make(&a, 8, 32, 2);
+    make(&b, 8, 32, 2);
+    struct party c;
+    make(&c, 8, 32, 2);
+    first_sleeps();
+    for (unsigned i = 0; i < 64; i++) {
+        host_advance(host_instance()->slice / 2);
+        settle();
+        first_wakes();
+        struct party *p = i % 3 == 0 ? &a : i % 3 == 1 ? &b : &c;
+        int who = (int)(i / 3 % 8);
+        if (page(p, who)->loaded) {
+            unload(p, who);
+            assert_int_equal(load_activation(p, (uint32_t)who, page(p, who)->run), ERR_OK);
+        }
+        first_sleeps();
+        for (uint32_t n = 0; n < 2; n++) {
+            if (frame_on(n)->rip == UPCALL) {
+                works(n, 1);
+            }
+        }
+        a.given = b.given = c.given = 32 + i * 8;
+        user_of(&a)->slots_given = user_of(&b)->slots_given = user_of(&c)->slots_given = a.given;
+        held_right(&a);
+        held_right(&b);
+        held_right(&c);
+    }
+    host_shutdown();
+}
+
+// Who wants processors and cannot use them leaves them to others.
+static void wants_and_cannot(void **state)
+{
+    (void)state;
+    boot(4);
+    make(&a, 8, 32, 4);
+    make(&b, 1, 32, 4);                                   // one activation
+    struct party c;
+    make(&c, 8, 1, 4);                                    // one slot
+    first_sleeps();
+    settle();
+    assert_int_equal(page_of(&b)->held, 1);
+    assert_int_equal(page_of(&c)->held, 1);
+    assert_int_equal(page_of(&a)->held, 2);
+    host_shutdown();
+    boot(4);
+    make(&a, 8, 32, 4);
+    make(&b, 1, 32, 4);
+    first_sleeps();
+    settle();
+    assert_int_equal(page_of(&b)->held, 1);
+    assert_int_equal(page_of(&a)->held, 3);
+    held_right(&a);
+    held_right(&b);
+    host_shutdown();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(late_timer),        cmocka_unit_test(disabled_and_away), cmocka_unit_test(disabled_in_handler),
+        cmocka_unit_test(owner_lies),        cmocka_unit_test(warned_once),       cmocka_unit_test(blocks_for_ever),
+        cmocka_unit_test(timer_in_handler),  cmocka_unit_test(interval_runs),     cmocka_unit_test(waiting_claim_goes),
+        cmocka_unit_test(wants_and_cannot),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
