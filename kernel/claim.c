@@ -7,10 +7,13 @@
 #include "share.h"
 #include "upcall.h"
 
-// Has nothing happened to its context, but that it was taken off its processor?
+// Has nothing happened to its context, but that it was taken off its processor, or lost it while it was blocked?
 static bool just_preempted(const struct thread *t)
 {
-    return t->events != 0 && (t->events & ~(uint32_t)(UPCALL_PREEMPTED | UPCALL_TAKEN)) == 0;
+    const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN, e = t->events;
+
+    return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
+           ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
 }
 
 uint32_t activation_slots(const struct claims *c)
@@ -103,20 +106,20 @@ static bool faults_again(const struct thread *t, va_t page)
     return page != 0 && page == c->fault && rsp < t->stack && t->stack - rsp <= UPCALL_STACK;
 }
 
-// Another one claims t's processor, for the rest of its slice.  True: it is the next there, and the space goes on
-// holding it.
-static bool next_here(struct cpu *cpu, const struct thread *t)
+// Another one claims t's processor, for the rest of its slice.  Gives it if it is the next there, and the space goes on
+// holding the processor.
+static struct thread *next_here(struct cpu *cpu, const struct thread *t)
 {
     struct thread *next = activation_claim(t->home);
 
     if (next == NULL) {
-        return false;
+        return NULL;
     }
     sched_ready_here(cpu, next);
     next->slice = t->slice;
     next->warned = t->warned;
     next->added = next->level < SHARE_WITHIN || highest(cpu->ready_mask) > (int)next->level;
-    return !next->added;
+    return next->added ? NULL : next;
 }
 
 void activation_blocked(struct cpu *cpu, struct thread *t)
@@ -136,10 +139,11 @@ void activation_blocked(struct cpu *cpu, struct thread *t)
         return;
     }
     c->fault = page;
-    bool goes_on = wanted && next_here(cpu, t);
-    t->entering = t->added = goes_on;             // then the processor is not given up with the claim
+    const struct thread *next = wanted ? next_here(cpu, t) : NULL;
+    t->entering = t->added = next != NULL;        // then the processor is not given up with the claim
     activation_end_claim(t);
-    leave_program(t, goes_on ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
+    // One that goes on by itself was not told that its own processor was lost: this one's was, then.
+    leave_program(t, next != NULL && !next->paused ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
 }
 
 static void unblocked(struct thread *t, uint32_t kinds)
@@ -194,6 +198,7 @@ void activation_withdrawn(struct thread *t)
     } else {
         activation_recycle(t);
     }
+    activation_look();                            // others may need no slot
 }
 
 // ---- for the allocator ----------------------------------------------------------------------------------------
@@ -277,7 +282,7 @@ err_t activation_processors(struct thread *t, uint64_t *held)
         return ERR_DENIED;
     }
     *held = t->home->claims.held;
-    if (!list_empty(&t->home->claims.events)) {
+    if (t->events != 0 || !list_empty(&t->home->claims.events)) {
         t->upcall = t->due = true;
     }
     activation_look();

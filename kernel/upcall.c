@@ -156,7 +156,8 @@ void upcall_enter(struct cpu *cpu)
     uint32_t kinds = own_kinds(t);
     bool put_own = kinds == 0 || put(&x, t, kinds);
     if (!put_own && running) {
-        return;                                   // it goes on; the events wait for slots
+        t->upcall = t->events != 0;               // it goes on; the events wait for slots
+        return;
     }
     if (put_own && !t->fresh) {
         activation_told(t);

@@ -20,8 +20,9 @@
 // FS base is 0 and the extended state is that of a new program. An upcall never returns: it goes on to a context, or
 // gives the processor back. It may be preempted or block like anything else: then its own context is in an event.
 // When not more slots are left than the space has activations (or than half of its slots, if that is less), they are
-// kept for events that have to be told, and a context that is just preempted goes on by itself. A context is resumed
-// by the program itself: its registers, FS base and extended state are in the slot.
+// kept for events that have to be told, and a context that was just preempted, or that blocked and can go on with none
+// of it told, goes on by itself. A context is resumed by the program itself: its registers, FS base and extended state
+// are in the slot.
 //
 // The area: memory of the owner's, named by physical address in space_desc, adjacent pages:
 //     page 0             struct space_kernel_page   written by the supervisor
