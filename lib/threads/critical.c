@@ -8,119 +8,38 @@
 // there.
 //
 // A wait is: find who runs next, take the guard, look again, put oneself on the list, switch, give the guard free.
-#include "guard.h"
+#include "block.h"
 
-void body_yield(struct thread *self, struct switch_frame *frame);
+void body_yield(struct switch_frame *frame);
 void body_lock(struct thread *self, struct mutex *m, struct switch_frame *frame);
 void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c, struct switch_frame *frame);
+void body_condition_wait_any(struct thread *self, struct mutex *m, struct condition *c, struct switch_frame *frame);
 void body_semaphore_wait(struct thread *self, struct semaphore *s, struct switch_frame *frame);
-void body_exit(struct thread *self, struct switch_frame *frame);
-
-// ---- who runs next --------------------------------------------------------------------------------------------
-
-// An idle flow that nobody uses; there are more than activations, so there is one.
-INLINE struct thread *idle_claim(void)
-{
-    for (uint32_t i = 0;; i = i + 1 < threads.idles ? i + 1 : 0) {
-        struct thread *idle = threads.idle[i];
-        uint32_t left = PHASE_LEFT;
-        if (idle->phase == PHASE_LEFT && __atomic_compare_exchange_n(&idle->phase, &left, PHASE_SCHEDULING, false,
-                                                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            struct switch_frame *frame = (struct switch_frame *)((char *)idle - 16) - 1;
-            frame->mxcsr = 0x1f80;
-            frame->control = 0x37f;
-            frame->ret = threads_idle_start;
-            idle->saved = frame;
-            return idle;
-        }
-    }
-}
-// With kernel threads NULL: the caller blocks by itself.
-INLINE struct thread *next_thread(void)
-{
-    struct thread *next = NULL;
-    struct ready *r;
-
-    if (threads.on_kernel) {
-        return NULL;
-    }
-    r = ready_here();
-    if (r->bits != 0) {
-        guard_take(&r->lock);
-        if (r->bits != 0) {
-            next = ready_get(r);
-        }
-        guard_give(&r->lock);
-    }
-    return next != NULL ? next : idle_claim();
-}
-INLINE void give_back(struct thread *next)
-{
-    if (next == NULL) {
-        return;
-    }
-    if (next->kind == FLOW_IDLE) {
-        __atomic_store_n(&next->phase, PHASE_LEFT, __ATOMIC_RELEASE);
-    } else {
-        struct ready *r = ready_here();
-        guard_take(&r->lock);
-        ready_put(r, next, true);
-        guard_give(&r->lock);
-    }
-}
-// ---- waiting --------------------------------------------------------------------------------------------------
-
-INLINE void publish(struct thread *self, struct wait_list *list, struct switch_frame *frame)
-{
-    self->saved = frame;
-    self->pending = THREAD_OK;
-    self->result = THREAD_WAITING;
-    wait_put(list, self);
-}
-// The guard of what the caller waits for is held; it is on the list.
-INLINE _Noreturn void block(struct thread *next, uint32_t *guard, struct switch_frame *frame)
-{
-    if (next != NULL) {
-        switch_to(next, guard);
-    }
-    guard_give(guard);
-    switch_back(frame);
-}
-INLINE _Noreturn void do_not_block(struct thread *self, enum thread_status result, struct thread *next,
-                                   uint32_t *guard, struct switch_frame *frame)
-{
-    self->result = result;
-    guard_give(guard);
-    give_back(next);
-    switch_back(frame);
-}
-// The caller is going to look at what it waits for under this guard; who wants to end the wait sees that or is seen.
-INLINE void announce(struct thread *self, struct mutex *on)
-{
-    __atomic_store_n(&self->on, on, __ATOMIC_RELAXED);
-}
 
 // ---- yield ----------------------------------------------------------------------------------------------------
 
-SWITCHING(critical_yield, body_yield, rsi);
-CRITICAL void body_yield(struct thread *self, struct switch_frame *frame)
+SWITCHING(critical_yield, body_yield, rdi);
+CRITICAL void body_yield(struct switch_frame *frame)
 {
+    struct thread *self = thread_self();
     struct ready *r = ready_here();
+    uint32_t p = self->priority;
+    uint32_t above;
 
-    if (r->bits >> self->priority == 0) {
-        switch_back(frame);
-    }
     guard_take(&r->lock);
-    self->saved = frame;
-    if (r->bits >> self->priority == 1) {            // only equals: one goes off the list and one on it
-        struct wait_list *level = &r->level[self->priority];
-        struct thread *next = level->first;
-        self->next = NULL;
-        level->last->next = self;
-        level->last = self;
-        level->first = next->next;
+    above = r->bits >> p;
+    if (__builtin_expect(above == 1, 1)) {           // only equals: one goes off the list and one on it
+        struct thread *next = r->first[p];
+        save_to(self, frame);
+        ready_append(r, p, self);
+        r->first[p] = next->next;
         switch_to(next, &r->lock);
     }
+    if (above == 0) {
+        guard_give(&r->lock);
+        switch_back(frame);
+    }
+    save_to(self, frame);
     ready_put(r, self, false);
     switch_to(ready_get(r), &r->lock);
 }
@@ -155,7 +74,7 @@ INLINE struct thread *mutex_pass(struct mutex *m)
         __atomic_store_n(&m->word, 0, __ATOMIC_RELEASE);
         return NULL;
     }
-    wait_remove(w);
+    wait_remove_first(&m->waiters, w);
     __atomic_store_n(&m->word, (uint64_t)w | (m->waiters.first != NULL), __ATOMIC_RELEASE);
     return w;
 }
@@ -181,7 +100,7 @@ CRITICAL enum thread_status critical_unlock(struct thread *self, struct mutex *m
 
 // ---- condition ------------------------------------------------------------------------------------------------
 
-// Who waits for the mutex runs next, without a ready list; m's guard is held.
+// Who waits for the mutex runs next; m's guard is held.
 INLINE _Noreturn void pass_and_block(struct thread *self, struct mutex *m, struct switch_frame *frame)
 {
     struct thread *w = mutex_pass(m);
@@ -191,25 +110,64 @@ INLINE _Noreturn void pass_and_block(struct thread *self, struct mutex *m, struc
         self->woken = w;
         block(NULL, &m->guard, frame);
     }
-    w->late = (ready_here()->bits >> w->priority) > 1;
-    switch_to(w, &m->guard);
+    hand_to(w, ready_here(), &m->guard);
+}
+// Under the guard: whether the caller may wait.
+INLINE enum thread_status condition_check(struct thread *self, struct mutex *m, struct condition *c)
+{
+    uint32_t stop = self->stop & self->stoppable;
+
+    if ((m->word & ~1ull) != (uint64_t)self) {
+        return THREAD_INVALID;
+    }
+    if (c->mutex != m) {
+        if (c->waiters.first != NULL) {
+            return THREAD_INVALID;
+        }
+        __atomic_store_n(&c->mutex, m, __ATOMIC_RELAXED);
+    }
+    return stop == 0 ? THREAD_OK : stop_status(stop);
 }
 SWITCHING(critical_condition_wait, body_condition_wait, rcx);
+// The usual case in a straight line: somebody waits for the mutex, and runs next.
 CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c,
                                   struct switch_frame *frame)
 {
+    struct thread *w, *other;
+
+    announce(self, m);
+    guard_take(&m->guard);
+    w = m->waiters.first;
+    if (__builtin_expect(w == NULL || (m->word & ~1ull) != (uint64_t)self || c->mutex != m || self->after != 0 ||
+                         (self->stop & self->stoppable) != 0, 0)) {
+        guard_give(&m->guard);
+        GO_ON(body_condition_wait_any, "D"(self), "S"(m), "d"(c), "c"(frame));
+    }
+    publish(self, &c->waiters, frame);
+    other = w->next;
+    m->waiters.first = other;
+    if (__builtin_expect(other == NULL, 1)) {
+        m->waiters.last = NULL;
+        __atomic_store_n(&m->word, (uint64_t)w, __ATOMIC_RELEASE);
+    } else {
+        other->prev = NULL;
+        __atomic_store_n(&m->word, (uint64_t)w | 1, __ATOMIC_RELEASE);
+    }
+    wait_over(w);
+    hand_to(w, ready_here(), &m->guard);
+}
+CRITICAL void body_condition_wait_any(struct thread *self, struct mutex *m, struct condition *c,
+                                      struct switch_frame *frame)
+{
     struct thread *next = NULL;
-    uint32_t stop;
+    enum thread_status status;
 
     announce(self, m);
     for (;;) {
         guard_take(&m->guard);
-        if ((m->word & ~1ull) != (uint64_t)self || (c->waiters.first != NULL && c->mutex != m)) {
-            do_not_block(self, THREAD_INVALID, next, &m->guard, frame);
-        }
-        stop = self->stop & self->stoppable;
-        if (stop) {
-            do_not_block(self, stop_status(stop), next, &m->guard, frame);
+        status = condition_check(self, m, c);
+        if (__builtin_expect(status != THREAD_OK, 0)) {
+            do_not_block(self, status, next, &m->guard, frame);
         }
         bool waited_for = m->waiters.first != NULL;
         if (next == NULL ? waited_for || threads.on_kernel : !waited_for) {
@@ -223,7 +181,6 @@ CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct c
             next = next_thread();
         }
     }
-    __atomic_store_n(&c->mutex, m, __ATOMIC_RELAXED);
     publish(self, &c->waiters, frame);
     if (m->waiters.first != NULL) {
         pass_and_block(self, m, frame);
@@ -231,17 +188,38 @@ CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct c
     __atomic_store_n(&m->word, 0, __ATOMIC_RELEASE);
     block(next, &m->guard, frame);
 }
-CRITICAL void critical_signal(struct thread *self, struct condition *c, bool all)
+CRITICAL struct condition *critical_signal_one(struct condition *c)
+{
+    struct mutex *m = __atomic_load_n(&c->mutex, __ATOMIC_RELAXED);
+    struct thread *w;
+
+    if (m == NULL || (__atomic_load_n(&m->word, __ATOMIC_RELAXED) & ~1ull) != (uint64_t)thread_self()) {
+        return c;
+    }
+    guard_take(&m->guard);
+    w = c->waiters.first;
+    if (__builtin_expect(w != NULL && w->next == NULL && m->waiters.first == NULL, 1)) {
+        c->waiters.first = c->waiters.last = NULL;
+        w->stoppable = 0;                            // from now on it waits for the mutex
+        w->list = &m->waiters;
+        m->waiters.first = m->waiters.last = w;
+        __atomic_fetch_or(&m->word, 1, __ATOMIC_RELAXED);
+        c = NULL;
+    }
+    guard_give(&m->guard);
+    return c;
+}
+CRITICAL bool critical_signal(struct thread *self, struct condition *c, bool all)
 {
     struct mutex *m = __atomic_load_n(&c->mutex, __ATOMIC_RELAXED);
     struct thread *granted = NULL;
 
     if (m == NULL) {
-        return;
+        return false;
     }
     guard_take(&m->guard);
     for (struct thread *w = c->waiters.first; w != NULL; w = all ? c->waiters.first : NULL) {
-        wait_remove(w);
+        wait_remove_first(&c->waiters, w);
         w->stoppable = 0;                            // from now on it waits for the mutex
         if (mutex_grant(m, w)) {
             wait_over(w);
@@ -254,6 +232,7 @@ CRITICAL void critical_signal(struct thread *self, struct condition *c, bool all
     if (granted != NULL) {
         make_ready(self, granted);
     }
+    return granted != NULL;
 }
 
 // ---- semaphore ------------------------------------------------------------------------------------------------
@@ -291,7 +270,7 @@ INLINE struct thread *semaphore_first(struct semaphore *s)
     struct thread *w = s->waiters.first;
 
     if (w != NULL) {
-        wait_remove(w);
+        wait_remove_first(&s->waiters, w);
         word_quiet(&s->word, &s->waiters);
         wait_over(w);
     }
@@ -310,67 +289,4 @@ CRITICAL void critical_post(struct thread *self, struct semaphore *s, uint64_t m
     if (w != NULL) {
         make_ready(self, w);
     }
-}
-
-// ---- the end of a thread ----------------------------------------------------------------------------------------
-
-// A joiner runs next, without a ready list.  done.guard is held until the stack has been left, and who frees the
-// record takes it once (critical_free).
-INLINE _Noreturn void exit_to(struct thread *self, struct thread *w, struct switch_frame *frame)
-{
-    if (threads.on_kernel) {
-        self->woken = w;
-        block(NULL, &self->done.guard, frame);
-    }
-    w->late = (ready_here()->bits >> w->priority) > 1;
-    switch_to(w, &self->done.guard);
-}
-SWITCHING(critical_exit, body_exit, rsi);
-CRITICAL void body_exit(struct thread *self, struct switch_frame *frame)
-{
-    struct thread *next = NULL, *w;
-    struct free_list free;
-
-    for (;;) {
-        guard_take(&self->done.guard);
-        w = self->detached ? NULL : semaphore_first(&self->done);
-        if (w != NULL && next == NULL) {
-            exit_to(self, w, frame);
-        }
-        if (w != NULL || next != NULL || threads.on_kernel) {
-            break;
-        }
-        guard_give(&self->done.guard);
-        next = next_thread();
-    }
-    if (w != NULL) {                                 // who came meanwhile; `next` is not needed
-        guard_give(&self->done.guard);
-        give_back(next);
-        guard_take(&self->done.guard);
-        exit_to(self, w, frame);
-    }
-    if (!self->detached) {
-        __atomic_fetch_add(&self->done.word, 2, __ATOMIC_RELEASE);
-        block(next, &self->done.guard, frame);
-    }
-    guard_give(&self->done.guard);
-    if (next == NULL) {
-        switch_back(frame);                          // its kernel thread ends before the record is free
-    }
-    free = free_list_of(self);
-    guard_take(free.lock);
-    self->next = *free.first;
-    *free.first = self;
-    switch_to(next, free.lock);
-}
-CRITICAL bool critical_detach(struct thread *t, bool *exited)
-{
-    bool done;
-
-    guard_take(&t->done.guard);
-    done = !t->detached;
-    t->detached = 1;
-    *exited = done && t->done.word >= 2;
-    guard_give(&t->done.guard);
-    return done;
 }

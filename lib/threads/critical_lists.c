@@ -10,12 +10,12 @@ void body_continue(struct thread *self, struct thread *to, struct switch_frame *
 SWITCHING(critical_continue, body_continue, rdx);
 CRITICAL void body_continue(struct thread *self, struct thread *to, struct switch_frame *frame)
 {
-    self->saved = frame;
-    switch_to(to, &to->late);                        // no lock: a word that is 0
+    save_to(self, frame);
+    switch_to(to, &to->after);                       // no lock: a word that is 0
 }
 CRITICAL void critical_end_for(struct thread *self, struct thread *to)
 {
-    switch_and_end(self, to, &to->late);
+    switch_and_end(self, to, &to->after);
 }
 CRITICAL void critical_schedule(struct thread *self, struct ready *from)
 {
@@ -67,6 +67,25 @@ CRITICAL bool critical_empty(struct ready *r)
 
 // ---- free records ---------------------------------------------------------------------------------------------
 
+CRITICAL bool critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument)
+{
+    struct ready *r = ready_here();
+    struct thread *t;
+
+    guard_take(&r->lock);
+    t = r->free;
+    if (__builtin_expect(t == NULL, 0)) {
+        guard_give(&r->lock);
+        return false;
+    }
+    r->free = t->next;
+    thread_prepare(t, self->priority, fn, argument);
+    *thread = t;
+    ready_put(r, t, threads.lifo);
+    r->forks++;
+    guard_give(&r->lock);
+    return true;
+}
 // With kernel threads a record is free before its stack is: then it is not taken.
 CRITICAL struct thread *critical_new(struct ready *from)
 {
@@ -103,8 +122,10 @@ CRITICAL void critical_free(struct thread *t)
 {
     struct free_list free = free_list_of(t);
 
-    guard_take(&t->done.guard);
-    guard_give(&t->done.guard);
+    if (__builtin_expect(__atomic_load_n(&t->done.guard, __ATOMIC_ACQUIRE) != 0, 0)) {   // pairs with switch_to()
+        guard_take(&t->done.guard);
+        guard_give(&t->done.guard);
+    }
     guard_take(free.lock);
     t->next = *free.first;
     *free.first = t;
@@ -137,7 +158,7 @@ CRITICAL void critical_stop(struct thread *self, struct thread *t, uint32_t reas
     guard_take(&on->guard);
     if (t->on == on && t->list != NULL && (t->stoppable & reason)) {
         bool plain = t->list == &on->waiters;
-        t->pending = stop_status(reason);
+        t->result = stop_status(reason);
         wait_remove(t);
         if (plain) {
             word_quiet((uint64_t *)&on->word, &on->waiters);

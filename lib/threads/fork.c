@@ -22,7 +22,9 @@ void thread_record(struct thread *t, enum thread_kind kind)
     memset(t, 0, sizeof *t);
     t->waitable = (struct waitable){&t->waitable, block_this, unblock_that};
     t->kind = kind;
+    t->priority = THREAD_PRIORITIES - 1;
     t->over = 1;
+    t->after = threads.on_kernel ? AFTER_KERNEL : 0;
 }
 struct thread *thread_make(size_t stack)
 {
@@ -36,28 +38,10 @@ struct thread *thread_make(size_t stack)
     struct thread *t = (struct thread *)((uintptr_t)(memory + bytes - sizeof(struct thread)) & ~(uintptr_t)63);
     thread_record(t, FLOW_THREAD);
     t->stack = stack;
+    t->large = stack != threads.setup.stack;
     t->bottom = memory + ABI_PAGE;
     count(&threads.count.stacks, 1);
     return t;
-}
-void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument)
-{
-    struct switch_frame *frame = (struct switch_frame *)((char *)t - 16) - 1;
-
-    frame->mxcsr = 0x1f80;
-    frame->control = 0x37f;
-    frame->ret = threads_start;
-    t->saved = frame;
-    t->priority = priority;
-    t->stop = 0;
-    t->cancel_disabled = 0;
-    t->late = 0;
-    t->keys = 0;
-    t->detached = 0;
-    t->done.word = 0;
-    t->token.word = 0;
-    t->fn = fn;
-    t->argument = argument;
 }
 static struct thread *find_record(size_t stack)
 {
@@ -81,8 +65,7 @@ static struct thread *find_record(size_t stack)
 }
 static void kernel_main(void *argument)
 {
-    (void)argument;
-    threads_main();
+    threads_main(argument);
 }
 static bool begin(struct thread *self, struct thread *t)
 {
@@ -94,11 +77,9 @@ static bool begin(struct thread *self, struct thread *t)
     after_wake(self);
     return true;
 }
-enum thread_status thread_fork(struct thread **thread, const struct thread_attributes *attributes,
-                               void *(*fn)(void *), void *argument)
+static __attribute__((noinline)) enum thread_status fork_any(struct thread **thread, const struct thread_attributes *a,
+                                                             void *(*fn)(void *), void *argument)
 {
-    static const struct thread_attributes usual;
-    const struct thread_attributes *a = attributes != NULL ? attributes : &usual;
     struct thread *self = thread_self(), *t;
     uint32_t priority = a->has_priority ? a->priority : self->priority;
 
@@ -120,22 +101,24 @@ enum thread_status thread_fork(struct thread **thread, const struct thread_attri
     }
     return THREAD_OK;
 }
-void threads_main(void)
+enum thread_status thread_fork(struct thread **thread, const struct thread_attributes *attributes,
+                               void *(*fn)(void *), void *argument)
 {
-    struct thread *self = thread_self();
+    static const struct thread_attributes usual;
 
-    thread_exit(self->fn(self->argument));
-}
-void thread_exit(void *value)
-{
-    struct thread *self = thread_self();
-
-    if (self->keys != 0) {
-        keys_destroy(self);
+    if (attributes == NULL && !threads.on_kernel && fn != NULL) {
+        *thread = NULL;                              // a page that is missing is not to be found out under a lock
+        if (__builtin_expect(critical_fork(thread_self(), thread, fn, argument), 1)) {
+            more_to_run();
+            return THREAD_OK;
+        }
     }
-    self->value = value;
-    critical_exit(self);
-    if (self->woken != NULL) {                       // only kernel threads are still here
+    return fork_any(thread, attributes != NULL ? attributes : &usual, fn, argument);
+}
+static _Noreturn __attribute__((noinline)) void exit_kernel(struct thread *self)
+{
+    critical_exit_kernel(self);
+    if (self->woken != NULL) {
         woken(self);
     }
     if (self->detached) {
@@ -143,6 +126,25 @@ void thread_exit(void *value)
     }
     threads.setup.kernel->exit(&self->over);
     __builtin_unreachable();
+}
+static inline _Noreturn void end(struct thread *self, void *value)
+{
+    if (self->keys != 0) {
+        keys_destroy(self);
+    }
+    self->value = value;
+    if (self->after != 0) {
+        exit_kernel(self);
+    }
+    critical_exit(self);
+}
+void thread_exit(void *value)
+{
+    end(thread_self(), value);
+}
+void threads_main(struct thread *self)
+{
+    end(self, self->fn(self->argument));
 }
 static void reap(struct thread *thread)
 {
@@ -154,19 +156,26 @@ static void reap(struct thread *thread)
 enum thread_status thread_join(struct thread *thread, void **value)
 {
     struct thread *self = thread_self();
-    enum thread_status status;
+    enum thread_status status = THREAD_BUSY;
 
     if (thread == self || thread->detached) {
         return THREAD_INVALID;
     }
-    wait_begin(self, 0, true);
-    critical_semaphore_wait(self, &thread->done);
-    status = wait_end(self);
-    if (status == THREAD_OK) {
+    if (__atomic_load_n(&thread->done.word, __ATOMIC_ACQUIRE) == 0) {    // pairs with critical_exit_any()
+        wait_begin(self, 0, true);
+        critical_join(self, thread);
+        status = wait_end(self);
+    }
+    if (__builtin_expect(status == THREAD_OK, 1)) {
+        if (value != NULL) {
+            *value = self->got;
+        }
+    } else if (status == THREAD_BUSY) {
         if (value != NULL) {
             *value = thread->value;
         }
         reap(thread);
+        status = THREAD_OK;
     }
     return status;
 }
@@ -181,14 +190,6 @@ enum thread_status thread_detach(struct thread *thread)
         reap(thread);
     }
     return THREAD_OK;
-}
-void thread_yield(void)
-{
-    if (threads.on_kernel) {
-        threads.setup.kernel->yield();
-    } else {
-        critical_yield(thread_self());
-    }
 }
 uint32_t thread_priority(const struct thread *thread)
 {

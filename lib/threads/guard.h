@@ -26,33 +26,42 @@ INLINE void guard_give(uint32_t *lock)
 
 // ---- ready lists --------------------------------------------------------------------------------------------
 
+// An empty level's last thread is the place before its first[], which looks like one as far as `next` goes: so nobody
+// who adds one asks whether it is empty.
+typedef struct thread *__attribute__((may_alias)) ready_link;
+
+INLINE struct thread *ready_none(struct ready *r, uint32_t p)
+{
+    return (struct thread *)((char *)&r->first[p] - offsetof(struct thread, next));
+}
+INLINE void ready_append(struct ready *r, uint32_t p, struct thread *t)
+{
+    *(ready_link *)((char *)r->last[p] + offsetof(struct thread, next)) = t;
+    r->last[p] = t;
+}
 INLINE void ready_put(struct ready *r, struct thread *t, bool first)
 {
-    struct wait_list *level = &r->level[t->priority];
-    uint32_t bit = 1u << t->priority;
+    uint32_t p = t->priority;
 
-    if (!(r->bits & bit)) {
-        r->bits |= bit;
-        t->next = NULL;
-        level->first = level->last = t;
-    } else if (first) {
-        t->next = level->first;
-        level->first = t;
+    if (first && r->bits >> p & 1) {
+        t->next = r->first[p];
+        r->first[p] = t;
     } else {
-        t->next = NULL;
-        level->last->next = t;
-        level->last = t;
+        r->bits |= 1u << p;
+        ready_append(r, p, t);
     }
 }
 // The first of the highest level, of which there is one.
 INLINE struct thread *ready_get(struct ready *r)
 {
     uint32_t p = 31 - (uint32_t)__builtin_clz(r->bits);
-    struct thread *t = r->level[p].first;
+    struct thread *t = *(ready_link *)&r->first[p];
 
-    r->level[p].first = t->next;
-    if (t->next == NULL) {
+    if (t == r->last[p]) {
+        r->last[p] = ready_none(r, p);
         r->bits &= ~(1u << p);
+    } else {
+        r->first[p] = t->next;
     }
     return t;
 }
@@ -66,7 +75,7 @@ struct free_list {
 
 INLINE struct free_list free_list_of(const struct thread *t)
 {
-    if (t->stack != threads.setup.stack) {
+    if (t->large) {
         return (struct free_list){&threads.large, &threads.large_lock};
     }
     struct ready *r = threads.on_kernel ? &threads.ready[0] : ready_here();
@@ -79,6 +88,12 @@ INLINE void wait_put(struct wait_list *list, struct thread *t)
 {
     struct thread *before = list->last;
 
+    t->list = list;
+    if (__builtin_expect(before == NULL, 1)) {
+        t->prev = t->next = NULL;
+        list->first = list->last = t;
+        return;
+    }
     while (before != NULL && before->priority < t->priority) {
         before = before->prev;
     }
@@ -86,7 +101,6 @@ INLINE void wait_put(struct wait_list *list, struct thread *t)
     t->next = before != NULL ? before->next : list->first;
     *(before != NULL ? &before->next : &list->first) = t;
     *(t->next != NULL ? &t->next->prev : &list->last) = t;
-    t->list = list;
 }
 INLINE void wait_remove(struct thread *t)
 {
@@ -94,13 +108,19 @@ INLINE void wait_remove(struct thread *t)
 
     *(t->prev != NULL ? &t->prev->next : &list->first) = t->next;
     *(t->next != NULL ? &t->next->prev : &list->last) = t->prev;
-    t->list = NULL;
+}
+// t is the first one.
+INLINE void wait_remove_first(struct wait_list *list, struct thread *t)
+{
+    struct thread *next = t->next;
+
+    list->first = next;
+    *(next != NULL ? &next->prev : &list->last) = NULL;
 }
 // t waits no more; then it may run as soon as it is on a ready list, or at once with kernel threads.
 INLINE void wait_over(struct thread *t)
 {
-    uint32_t pending = t->pending;
-    __atomic_store_n(&t->result, pending, __ATOMIC_RELEASE);     // pairs with wait_end()
+    __atomic_store_n(&t->list, NULL, __ATOMIC_RELEASE);          // pairs with kernel_wait()
 }
 
 // ---- words of objects ---------------------------------------------------------------------------------------
@@ -146,7 +166,7 @@ INLINE void make_ready(struct thread *self, struct thread *t)
         return;
     }
     struct ready *r = ready_here();
-    bool higher = t->priority > self->priority && self->kind == FLOW_THREAD;
+    bool higher = t->priority > self->priority;
     guard_take(&r->lock);
     ready_put(r, t, threads.lifo && self->kind == FLOW_THREAD);
     guard_give(&r->lock);
@@ -161,37 +181,52 @@ INLINE void make_ready(struct thread *self, struct thread *t)
 #ifndef RETURN
 #define RETURN "jmp __x86_return_thunk"
 #endif
+#define LOAD_CONTROL "ldmxcsr %c[control](%[next])\n\tfldcw %c[control] + 4(%[next])\n\t"
 #define POP_FRAME \
-    "ldmxcsr (%%rsp)\n\tfldcw 4(%%rsp)\n\taddq $8, %%rsp\n\t" \
     "popq %%r15\n\tpopq %%r14\n\tpopq %%r13\n\tpopq %%r12\n\tpopq %%rbp\n\tpopq %%rbx\n\t" \
     RETURN
 
+// The caller goes on at `frame`.  Not before it has the lock with which it is found: who is stopped as he waits for one
+// (threads_spin) is saved as a whole.
+INLINE void save_to(struct thread *self, struct switch_frame *frame)
+{
+    self->saved = frame;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(self->control.mxcsr), "=m"(self->control.x87));
+}
 // Run `next`, and give the lock free as soon as nobody is on the caller's stack.
 INLINE _Noreturn void switch_to(struct thread *next, uint32_t *lock)
 {
-    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t"
+    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t" LOAD_CONTROL
                      "wrfsbase %[next]\n\t"
                      "movl $0, (%[lock])\n\t" POP_FRAME
-                     : : [next] "r"(next), [lock] "r"(lock), [saved] "i"(T_SAVED) : "memory");
+                     : : [next] "r"(next), [lock] "r"(lock), [saved] "i"(T_SAVED), [control] "i"(T_CONTROL) : "memory");
     __builtin_unreachable();
 }
 // For handlers and idle flows, which end.
 INLINE _Noreturn void switch_and_end(struct thread *self, struct thread *next, uint32_t *lock)
 {
-    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t"
+    __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t" LOAD_CONTROL
                      "wrfsbase %[next]\n\t"
                      "movl $0, (%[lock])\n\t"
                      "movl $0, (%[phase])\n\t" POP_FRAME
-                     : : [next] "r"(next), [lock] "r"(lock), [phase] "r"(&self->phase), [saved] "i"(T_SAVED)
+                     : : [next] "r"(next), [lock] "r"(lock), [phase] "r"(&self->phase), [saved] "i"(T_SAVED),
+                       [control] "i"(T_CONTROL)
                      : "memory");
     __builtin_unreachable();
 }
-// Back to the caller, who saved `frame`.
+// Back to the caller, whose frame that is.
 INLINE _Noreturn void switch_back(struct switch_frame *frame)
 {
     __asm__ volatile("movq %[frame], %%rsp\n\t" POP_FRAME : : [frame] "r"(frame) : "memory");
     __builtin_unreachable();
 }
+
+// Go on with another function of the section, which does all cases.  Without a frame: those that never come back.
+#define GO_ON(body, ...) \
+    do { \
+        __asm__ volatile("jmp " #body : : __VA_ARGS__ : "memory"); \
+        __builtin_unreachable(); \
+    } while (0)
 
 #define CRITICAL __attribute__((section("threads_critical"), noipa, used))
 
@@ -201,5 +236,4 @@ INLINE _Noreturn void switch_back(struct switch_frame *frame)
     __asm__(".pushsection threads_critical, \"ax\", @progbits\n\t" \
             ".globl " #name "\n\t.type " #name ", @function\n" #name ":\n\t" \
             "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t" \
-            "subq $8, %rsp\n\tstmxcsr (%rsp)\n\tfnstcw 4(%rsp)\n\tmovq %rsp, %" #register_ "\n\t" \
-            "jmp " #body "\n\t.size " #name ", . - " #name "\n\t.popsection")
+            "movq %rsp, %" #register_ "\n\tjmp " #body "\n\t.size " #name ", . - " #name "\n\t.popsection")

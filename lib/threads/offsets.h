@@ -2,10 +2,11 @@
 #pragma once
 #define T_SAVED      24
 #define T_PHASE      68
-#define T_RECOVERED  120
-#define T_LIGHT      480
-#define T_END        560
-#define T_RECOVER    696
+#define T_CONTROL    72
+#define T_RECOVERED  248
+#define T_LIGHT      504
+#define T_END        584
+#define T_RECOVER    720
 #define T_XSTATE     960
 #define F_RIP        128
 #define F_RFLAGS     136

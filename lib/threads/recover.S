@@ -45,8 +45,10 @@ threads_recover:
     fldcw T_RECOVER + 4(%rdi)
     .globl threads_recover_mark
 threads_recover_mark:
-    leaq 160(%rsp), %rax                 // only here: stopped before, it would be another frame
+    leaq 168(%rsp), %rax                 // only here: stopped before, it would be another frame
     movq %rax, T_SAVED(%rdi)
+    movq 160(%rsp), %rax
+    movq %rax, T_CONTROL(%rdi)
     movq %gs:8, %rax
     movq %rdi, (%rax)
     wrfsbase %rdx
@@ -102,9 +104,8 @@ threads_recovery_mark:
     .globl threads_recovery_marked
 threads_recovery_marked:
     movq %rcx, T_RECOVERED(%rdi)
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
-    addq $8, %rsp
+    ldmxcsr -8(%rsp)                     // still below the frame
+    fldcw -4(%rsp)
     popq %r15
     popq %r14
     popq %r13

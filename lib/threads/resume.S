@@ -12,6 +12,8 @@ threads_upcall:
 // A new thread: its record is FS base, and everything is in there.
     .globl threads_start
 threads_start:
+    movq %fs:0, %rdi
+    leaq -16(%rdi), %rsp
     call threads_main
     ud2
 
@@ -19,13 +21,24 @@ threads_start:
     .globl threads_become
 threads_become:
     wrfsbase %rdi
-    leaq -16(%rdi), %rsp
     jmp threads_start
 
-    .globl threads_idle_start
 threads_idle_start:
+    movq %fs:0, %rax
+    leaq -16(%rax), %rsp
     call scheduler_loop
     ud2
+
+// The frames (struct switch_frame) with which all threads and idle flows begin.
+    .section .rodata
+    .balign 8
+    .globl threads_start_frame
+threads_start_frame:
+    .quad 0, 0, 0, 0, 0, 0, threads_start
+    .globl threads_idle_frame
+threads_idle_frame:
+    .quad 0, 0, 0, 0, 0, 0, threads_idle_start
+    .text
 
 // The rest of a stopped flow, after its frame (struct stopped).  As long as RIP is between these two symbols nothing is
 // lost: the flow is stopped as before.

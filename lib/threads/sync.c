@@ -49,19 +49,24 @@ enum thread_status condition_wait(struct condition *c, struct mutex *m)
 {
     return condition_wait_until(c, m, 0);
 }
-void condition_signal(struct condition *c)
+static __attribute__((noinline)) void signal_any(struct condition *c, bool all)
 {
     struct thread *self = thread_self();
 
-    critical_signal(self, c, false);
-    after_wake(self);
+    if (critical_signal(self, c, all)) {
+        after_wake(self);
+    }
+}
+void condition_signal(struct condition *c)
+{
+    c = critical_signal_one(c);
+    if (__builtin_expect(c != NULL, 0)) {
+        signal_any(c, false);
+    }
 }
 void condition_broadcast(struct condition *c)
 {
-    struct thread *self = thread_self();
-
-    critical_signal(self, c, true);
-    after_wake(self);
+    signal_any(c, true);
 }
 
 // ---- semaphore ------------------------------------------------------------------------------------------------

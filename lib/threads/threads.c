@@ -4,20 +4,22 @@
 #include <base.h>
 
 struct threads threads;
+void (*threads_yield)(void);
 extern const char *threads_release_address;
 _Noreturn void threads_become(struct thread *t);
 static uint32_t never_wants = UINT32_MAX;
 
 enum { HANDLER_STACK = 8192 - sizeof(struct thread) };
 
-_Static_assert(offsetof(struct thread, saved) == T_SAVED && offsetof(struct thread, phase) == T_PHASE, "record");
+_Static_assert(offsetof(struct thread, saved) == T_SAVED && offsetof(struct thread, phase) == T_PHASE &&
+               offsetof(struct thread, control) == T_CONTROL, "record");
 _Static_assert(offsetof(struct thread, recovered) == T_RECOVERED && offsetof(struct thread, light) == T_LIGHT,
                "record");
 _Static_assert(offsetof(struct thread, end) == T_END && offsetof(struct thread, recover) == T_RECOVER, "record");
 _Static_assert(offsetof(struct thread, xstate) == T_XSTATE, "record");
 _Static_assert(offsetof(struct frame, rip) == F_RIP && offsetof(struct frame, rflags) == F_RFLAGS &&
                offsetof(struct frame, rsp) == F_RSP, "frame");
-_Static_assert(sizeof(struct switch_frame) == 64 && sizeof(struct thread) % 64 == 0, "frames");
+_Static_assert(sizeof(struct switch_frame) == 56 && sizeof(struct thread) % 64 == 0, "frames");
 _Static_assert(offsetof(struct semaphore, guard) == offsetof(struct mutex, guard) &&
                offsetof(struct semaphore, waiters) == offsetof(struct mutex, waiters), "objects begin alike");
 
@@ -52,19 +54,30 @@ static bool make_idles(uint32_t idles)
     threads.idles = idles;
     return true;
 }
+// As in guard.h: all levels are empty.
+static void make_lists(void)
+{
+    for (uint32_t i = 0; i < THREADS_PROCESSORS; i++) {
+        struct ready *r = &threads.ready[i];
+        for (uint32_t p = 0; p < THREAD_PRIORITIES; p++) {
+            r->last[p] = (struct thread *)((char *)&r->first[p] - offsetof(struct thread, next));
+        }
+    }
+}
 // The first thread is left on a ready list that no processor may hold: the first upcall finds it.
 static bool begin_activations(struct thread *first)
 {
     const struct threads_machine *m = &threads.machine;
     struct ready *r = &threads.ready[0];
 
+    make_lists();
     threads.wanted = &m->user->wanted;
     threads_release_address = m->release;
     if (!make_idles(m->activations + 1) || !make_handlers(m)) {
         return false;
     }
     m->user->tick = threads.setup.interval != 0;
-    r->level[first->priority] = (struct wait_list){first, first};
+    r->first[first->priority] = r->last[first->priority] = first;
     r->bits = 1u << first->priority;
     m->user->wanted = 1;
     return true;
@@ -81,6 +94,7 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     threads.setup = *setup;
     threads.machine = setup->machine;
     threads.on_kernel = setup->kernel != NULL;
+    threads_yield = threads.on_kernel ? setup->kernel->yield : critical_yield;
     threads.lifo = setup->order == THREADS_LIFO;
     threads.first_until = threads.waited_until = UINT64_MAX;
     threads.wanted = &never_wants;
@@ -102,5 +116,8 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
 void threads_read_statistics(struct threads_statistics *out)
 {
     *out = threads.count;
+    for (uint32_t i = 0; i < THREADS_PROCESSORS; i++) {
+        out->forks += threads.ready[i].forks;
+    }
     out->slots_given = threads.on_kernel ? 0 : threads.machine.user->slots_given;
 }

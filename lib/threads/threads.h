@@ -83,7 +83,11 @@ enum thread_status thread_join(struct thread *thread, void **value);
 // Nobody will join it.  THREAD_INVALID: already detached.
 enum thread_status thread_detach(struct thread *thread);
 // Let others of the same or a higher priority run first.  Blocks.
-void thread_yield(void);
+extern void (*threads_yield)(void);              // of the library
+static inline void thread_yield(void)
+{
+    threads_yield();
+}
 // End the caller: destructors of its keys, then its joiner.
 _Noreturn void thread_exit(void *value);
 

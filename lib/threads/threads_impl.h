@@ -3,9 +3,10 @@
 // A flow is whatever has a record (struct thread) and FS base there: a thread, an upcall handler (its record is at the
 // top of the stack of its slot), or an idle flow, which looks for work after a thread that left nothing to run.
 //
-// A flow that does not run has `saved`: the top of a frame from which six registers and the control words are popped,
-// then `ret`.  One that stopped by itself has the frame on its stack; one that was stopped has it in its record,
-// and `ret` leads to code that loads the rest (resume.S).  So who switches does not ask which of them it is.
+// A flow that does not run has its control words in its record, and `saved`: the top of a frame from which six
+// registers are popped, then `ret`.  One that stopped by itself has the frame on its stack; one that was stopped has it
+// in its record, and `ret` leads to code that loads the rest (resume.S); one that begins has a frame that all share.  So
+// who switches does not ask which of them it is.
 //
 // Locks: spin locks ("guards") of the ready lists and objects, one at a time, held in critical.c only.
 // Letters: I since it was made, o its own, r under the lock of its ready list, g under on->guard, a atomic, h the
@@ -14,9 +15,13 @@
 #include "offsets.h"
 #include "threads.h"
 
-struct switch_frame {
+struct control_words {
     uint32_t mxcsr;
-    uint16_t control, none;
+    uint16_t x87, none;
+};
+enum { MXCSR_BEGIN = 0x1f80, X87_BEGIN = 0x37f };        // of a new program
+
+struct switch_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     const void *ret;
 };
@@ -32,8 +37,7 @@ struct stopped {
 struct recovery_end {
     uint64_t light[10];                  // rax rcx rdx rsi rdi r8 ... r11 rsp
     uint64_t rbx, rbp, r12, r13, r14, r15;
-    uint32_t mxcsr;
-    uint16_t control, none;
+    struct control_words control;
 };
 
 enum thread_kind { FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE };
@@ -46,46 +50,53 @@ enum flow_phase {                        // of handlers and idle flows
 };
 
 enum { STOP_TIMEOUT = 1, STOP_CANCEL = 2 };              // why a wait ends too early
-enum { THREAD_WAITING = 100 };                           // thread.result while it waits
+enum after_wait {
+    AFTER_LATE = 1,                      // it was switched to although a higher one was ready
+    AFTER_TIMED = 2,                     // it has a timer
+    AFTER_KERNEL = 4,                    // always, of a kernel thread: the wait itself
+};
 
 struct thread {
     struct waitable waitable;            // I
     struct switch_frame *saved;          // o, when it does not run: whoever has it
     struct thread *next, *prev;          // r g h
-    struct wait_list *list;              // g  on which it waits
+    struct wait_list *list;              // g  on which it waits; NULL as soon as it does not
     struct mutex *on;                    // a  whose guard that is; semaphores begin alike
-    uint32_t priority;                   // a
+    uint32_t priority;                   // a  of handlers and idle flows the highest
     uint32_t phase;                      // a  enum flow_phase
+    struct control_words control;        // o, when it does not run
     uint32_t result;                     // g  of its wait: enum thread_status
-    uint32_t pending;                    // g  what that will be
-    uint32_t stop, stoppable;            // a, o  bits: end its waits; those that this wait hears
+    uint32_t after;                      // g  bits: what it has to do after its wait (enum after_wait)
+    uint32_t stoppable;                  // o  bits: what ends this wait early
+    uint32_t detached;                   // under done.guard
+    uint32_t hears;                      // o  what ends its waits at safe points: STOP_CANCEL or 0
+    uint32_t stop;                       // a  bits: end its waits
+    void *(*fn)(void *);                 // I
+    void *argument, *value;              // I, o
     uint32_t stopping;                   // a  others that look at its wait now
     uint32_t kind;                       // I
-    uint32_t late;                       // g  it was switched to although a higher one was ready
-    uint32_t cancel_disabled;            // o
     struct thread *woken;                // o  somebody whom it has to wake or let run
+    uint32_t keys;                       // o  bit: key[i] is set
+    uint32_t over;                       // a  kernel threads: its stack is free
+    struct semaphore done;               // word: 0, or 2 after its end; one waiter at most
+    struct semaphore token;              // of thread_block
+    size_t stack;                        // I  bytes
+    uint32_t large;                      // I  its stack is not of the usual size
+    void *got;                           // h  of a joiner: what the other one gave
     struct thread *waiter;               // h  a handler that goes on when this one is through
     struct thread *recovered;            // o  of a handler: what threads_recover came back with
-    uint64_t until;                      // t  under the timer lock
+    uint64_t until;                      // t  under the timer lock; 0: not a timed wait
     struct thread *later, *sooner;       // t
-    struct semaphore done;               // one unit at its end
-    uint32_t detached;                   // under done.guard
-    uint32_t over;                       // a  kernel threads: its stack is free
     uint64_t handle;                     // I  kernel threads
     uint32_t slot;                       // I  of a handler
     uint32_t timed;                      // t
-    struct semaphore token;              // of thread_block
-    void *(*fn)(void *);                 // I
-    void *argument, *value;              // I, o
-    size_t stack;                        // I  bytes
     char *bottom;                        // I
-    uint32_t keys;                       // o  bit: key[i] is set
     uint32_t blocked;                    // h  in the supervisor or the owner
     uint32_t key_serial[THREAD_KEYS];    // o
     void *key[THREAD_KEYS];              // o
     uint64_t light[10];                  // of one that was recovered, as in struct recovery_end
     struct recovery_end end;
-    struct { uint32_t mxcsr; uint16_t control, none; } recover;    // for threads_recover
+    struct control_words recover;        // for threads_recover
     struct stopped stopped;
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
 };
@@ -94,8 +105,9 @@ struct ready {                           // of a processor
     uint32_t lock;                       // a
     uint32_t bits;                       // r  levels that have threads
     struct thread *free;                 // r  records with stacks of the usual size
-    uint64_t switches;                   // r
-    struct wait_list level[THREAD_PRIORITIES];
+    uint64_t forks;                      // r
+    struct thread *first[THREAD_PRIORITIES];     // r  of each level
+    struct thread *last[THREAD_PRIORITIES];      // r  see guard.h
 } __attribute__((aligned(1024)));
 
 struct threads {
@@ -126,11 +138,15 @@ static inline void count(uint64_t *counter, uint64_t by)
 
 // ---- critical.c: recoverable.  Those that switch come back when the caller runs again ---------------------
 
-void critical_yield(struct thread *self);
+void critical_yield(void);
 void critical_lock(struct thread *self, struct mutex *m);
 void critical_condition_wait(struct thread *self, struct mutex *m, struct condition *c);
 void critical_semaphore_wait(struct thread *self, struct semaphore *s);
-void critical_exit(struct thread *self);
+// Wait for the end of t, which frees its own record: self->got is what it gave.  THREAD_BUSY: it has ended, and is the
+// caller's to free.  THREAD_INVALID: somebody else waits for it.
+void critical_join(struct thread *self, struct thread *t);
+_Noreturn void critical_exit(struct thread *self);
+void critical_exit_kernel(struct thread *self);          // of a kernel thread, which goes on
 // Continue `to`, another handler; the caller is continued by it.
 void critical_continue(struct thread *self, struct thread *to);
 // As well, but the caller ends.
@@ -139,7 +155,10 @@ void critical_end_for(struct thread *self, struct thread *to);
 void critical_schedule(struct thread *self, struct ready *from);
 
 enum thread_status critical_unlock(struct thread *self, struct mutex *m);
-void critical_signal(struct thread *self, struct condition *c, bool all);
+// True: somebody was made ready.
+bool critical_signal(struct thread *self, struct condition *c, bool all);
+// The usual case of it: the caller owns the mutex, and one waits.  Else nothing has been done, and c comes back.
+struct condition *critical_signal_one(struct condition *c);
 // most: a word that is not exceeded.
 void critical_post(struct thread *self, struct semaphore *s, uint64_t most);
 // End a wait of t for a reason, if it hears it.
@@ -149,6 +168,8 @@ bool critical_detach(struct thread *t, bool *exited);
 void critical_ready(struct thread *self, struct thread *t);
 struct thread *critical_take(struct ready *from);    // the first ready thread, or NULL
 bool critical_empty(struct ready *r);            // under its lock
+// Begin a thread with a record of this processor's, like the caller's: *thread is written first.  False: there is none.
+bool critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument);
 struct thread *critical_new(struct ready *from); // a free record with a stack of the usual size, or NULL
 struct thread *critical_large(size_t stack);     // with one that is large enough, or NULL
 void critical_free(struct thread *t);
@@ -165,14 +186,14 @@ void threads_recover(struct thread *self, const struct frame *context, uint64_t 
 _Noreturn void threads_leave(void);              // give the processor back, and the caller's stack
 extern const char threads_left[], threads_leave_end[], threads_resume[], threads_resume_end[], threads_resume_stopped[];
 extern const char threads_resume_light[], threads_recover_mark[], threads_recover_marked[], threads_recover_end[];
-extern const char threads_recovery_end[], threads_recovery_mark[], threads_recovery_marked[], threads_start[];
-extern const char threads_idle_start[];
+extern const char threads_recovery_end[], threads_recovery_mark[], threads_recovery_marked[];
+extern const struct switch_frame threads_start_frame, threads_idle_frame;
 extern const char __start_threads_critical[], __stop_threads_critical[], __start_threads_recovery[],
     __stop_threads_recovery[], __start_threads_spin_recovery[], __stop_threads_spin_recovery[];
 
 // ---- the rest -----------------------------------------------------------------------------------------------
 
-_Noreturn void threads_main(void);               // of a new thread
+_Noreturn void threads_main(struct thread *self);        // of a new thread
 _Noreturn void scheduler_loop(void);             // of a handler that is through, or an idle flow
 void scheduler_free(struct thread *self);        // a flow becomes a scheduler
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held
@@ -183,15 +204,14 @@ void timers_arm(void);
 void woken(struct thread *self);                 // act on self->woken, self->late
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
-void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument);
 void thread_record(struct thread *t, enum thread_kind kind);
 
 static inline struct ready *ready_here(void)
 {
-    uint32_t processor;
+    uint64_t at;                         // the supervisor's word is below ABI_MAX_CPUS
 
-    __asm__ volatile("movl %%gs:4, %0" : "=r"(processor));
-    return &threads.ready[processor % THREADS_PROCESSORS];
+    __asm__ volatile("imull %1, %%gs:4, %k0" : "=r"(at) : "i"(sizeof(struct ready)));
+    return (struct ready *)((char *)threads.ready + at);
 }
 // Somebody is ready and processors are to be had.
 static inline void more_to_run(void)
@@ -199,6 +219,20 @@ static inline void more_to_run(void)
     if (__builtin_expect(*(volatile uint32_t *)threads.wanted < threads.setup.processors, 0)) {
         scheduler_want();
     }
+}
+// A free record becomes a thread.
+static inline void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument)
+{
+    t->saved = (struct switch_frame *)&threads_start_frame;
+    t->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
+    t->priority = priority;
+    t->detached = 0;
+    t->hears = STOP_CANCEL;
+    t->stop = 0;
+    t->done.word = 0;
+    t->token.word = 0;
+    t->fn = fn;
+    t->argument = argument;
 }
 // After a call that may have woken somebody.
 static inline void after_wake(struct thread *self)

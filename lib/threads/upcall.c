@@ -75,8 +75,7 @@ static void save_context(struct thread *flow, const struct upcall_slot *slot, ui
                                   c->rsi, c->rdx, c->rcx, c->rbx, c->rax};
 
     memcpy(s->general, general, sizeof general);
-    s->frame.mxcsr = 0x1f80;
-    s->frame.control = 0x37f;
+    flow->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
     s->frame.ret = threads_resume_stopped;
     s->rip = rip;
     s->cs = selector_of_code();
@@ -94,11 +93,11 @@ static void save_end(struct thread *flow)
     const struct recovery_end *e = &flow->end;
 
     if (e->light[9] != (uint64_t)&f->ret) {
-        *f = (struct switch_frame){.mxcsr = e->mxcsr, .control = e->control, .r15 = e->r15, .r14 = e->r14,
-                                   .r13 = e->r13, .r12 = e->r12, .rbp = e->rbp, .rbx = e->rbx,
-                                   .ret = threads_resume_light};
+        *f = (struct switch_frame){.r15 = e->r15, .r14 = e->r14, .r13 = e->r13, .r12 = e->r12, .rbp = e->rbp,
+                                   .rbx = e->rbx, .ret = threads_resume_light};
         memcpy(flow->light, e->light, sizeof flow->light);
     }
+    flow->control = e->control;
     flow->saved = f;
 }
 static bool in_recovery(uint64_t rip)
@@ -125,9 +124,9 @@ static struct thread *recover(struct thread *self, const struct upcall_slot *slo
     uint64_t has;
 
     memcpy(&has, slot->xstate + 512, sizeof has);
-    self->recover.control = 0x37f;
+    self->recover.x87 = X87_BEGIN;
     if (has & 1) {
-        memcpy(&self->recover.control, slot->xstate, 2);
+        memcpy(&self->recover.x87, slot->xstate, 2);
     }
     memcpy(&self->recover.mxcsr, slot->xstate + 24, 4);
     context.rip = rip;

@@ -1,30 +1,24 @@
 // wait.c - around every wait: what may end it, its timer, and who has to be let run afterwards.
 #include "wait.h"
 
-void wait_begin(struct thread *self, uint64_t until, bool cancel)
+void wait_timed(struct thread *self, uint64_t until)
 {
     self->until = until;
-    self->stoppable = (cancel && !self->cancel_disabled ? STOP_CANCEL : 0) | (until != 0 ? STOP_TIMEOUT : 0);
-    if (until != 0 && !threads.on_kernel) {
+    self->stoppable |= STOP_TIMEOUT;
+    self->after |= AFTER_TIMED;
+    if (!threads.on_kernel) {
         critical_timer_add(self);
         timers_arm();
-    }
-}
-static void let_run(struct thread *self)
-{
-    if (self->woken != NULL) {
-        woken(self);
-    }
-    if (self->late) {
-        self->late = 0;
-        thread_yield();
     }
 }
 static void kernel_wait(struct thread *self)
 {
     const struct kernel_backend *k = threads.setup.kernel;
 
-    while (__atomic_load_n(&self->result, __ATOMIC_ACQUIRE) == THREAD_WAITING) {
+    if (self->woken != NULL) {
+        woken(self);
+    }
+    while (__atomic_load_n(&self->list, __ATOMIC_ACQUIRE) != NULL) {
         k->block(self->handle, self->until);
         if (self->until != 0 && threads.machine.now() >= self->until) {
             critical_stop(self, self, STOP_TIMEOUT);
@@ -32,27 +26,31 @@ static void kernel_wait(struct thread *self)
         }
     }
 }
-enum thread_status wait_end(struct thread *self)
+void wait_after(struct thread *self)
 {
-    let_run(self);
-    if (threads.on_kernel) {
+    if (self->after & AFTER_KERNEL) {
         kernel_wait(self);
     }
-    if (self->stoppable == 0 && self->on == NULL) {
-        return self->result;
+    if (self->after & AFTER_LATE) {
+        self->after &= ~(uint32_t)AFTER_LATE;
+        thread_yield();
     }
-    if (self->until != 0) {
+    if (self->after & AFTER_TIMED) {
+        self->after &= ~(uint32_t)AFTER_TIMED;
         critical_timer_remove(self);
+        __atomic_store_n(&self->on, NULL, __ATOMIC_SEQ_CST);     // pairs with critical_stop()
+        wait_looked_at(self);
+        __atomic_fetch_and(&self->stop, ~(uint32_t)STOP_TIMEOUT, __ATOMIC_RELAXED);
+        self->until = 0;
     }
-    __atomic_store_n(&self->on, NULL, __ATOMIC_SEQ_CST);         // pairs with critical_stop()
+}
+// Until nobody looks any more.
+void wait_looked_at(struct thread *self)
+{
     while (__atomic_load_n(&self->stopping, __ATOMIC_ACQUIRE) != 0) {
         __builtin_ia32_pause();
         thread_yield();
     }
-    if (self->until != 0) {
-        __atomic_fetch_and(&self->stop, ~(uint32_t)STOP_TIMEOUT, __ATOMIC_RELAXED);
-    }
-    return self->result;
 }
 void woken(struct thread *self)
 {
@@ -79,15 +77,15 @@ void thread_test_cancel(void)
 {
     const struct thread *self = thread_self();
 
-    if (__atomic_load_n(&self->stop, __ATOMIC_RELAXED) & STOP_CANCEL && !self->cancel_disabled) {
+    if (__atomic_load_n(&self->stop, __ATOMIC_RELAXED) & self->hears) {
         thread_exit(NULL);
     }
 }
 bool thread_set_cancel(bool enabled)
 {
     struct thread *self = thread_self();
-    bool was = !self->cancel_disabled;
+    bool was = self->hears != 0;
 
-    self->cancel_disabled = !enabled;
+    self->hears = enabled ? STOP_CANCEL : 0;
     return was;
 }
