@@ -150,7 +150,9 @@ void activation_tell(struct thread *t, uint32_t kinds)
         list_append(&c->events, &t->activation);
         set_pending(c, 1);
     }
-    activation_look();
+    if (kinds != UPCALL_BLOCKED) {                // alone: the claim that follows tells it, and no share changes
+        activation_look();
+    }
 }
 
 void activation_handling(struct thread *t, bool on)

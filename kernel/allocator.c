@@ -22,19 +22,25 @@ static void count_list(const struct list *l, uint32_t most, uint32_t *count)
     }
 }
 
-// Threads that claim a processor each, by level: not more than there are processors count.
-static void count_threads(struct instance *in, uint32_t threads[CPU_LEVELS])
+// Threads that claim a processor each, by level: not more than there are processors count.  Gives the levels that may
+// have some.
+static uint64_t count_threads(struct instance *in, uint32_t threads[CPU_LEVELS])
 {
+    uint64_t levels = 0;
+
     for (uint32_t i = 0; i < in->cpus; i++) {
         struct cpu *c = &in->cpu[i];
         if (c->thread != NULL && c->thread->act == ACT_NONE) {
             threads[c->thread->level]++;
+            levels |= 1ull << c->thread->level;
         }
+        levels |= c->ready_mask;
         for (uint64_t mask = c->ready_mask; mask != 0; mask &= mask - 1) {
             uint32_t level = (uint32_t)__builtin_ctzll(mask);
             count_list(&c->ready[level], in->cpus, &threads[level]);
         }
     }
+    return levels;
 }
 
 // What it asks for.  Something that waits to be told or to go on needs one, which the space has until it gives it back;
@@ -201,12 +207,16 @@ static void see_to_events(struct cpu *cpu, struct space *s)
 }
 
 // How many more would it get if it wanted all?
-static uint32_t helps(const struct instance *in, const uint32_t *threads, struct claimant *all, uint32_t n, uint32_t i)
+static uint32_t helps(const struct instance *in, uint64_t levels, const uint32_t *threads, struct claimant *all,
+                      uint32_t n, uint32_t i)
 {
     uint32_t wanted = all[i].wants, got = all[i].gets, more;
 
+    if (wanted >= in->cpus) {
+        return 0;
+    }
     all[i].wants = in->cpus;
-    fair_share(in->cpus, threads, all, n);
+    fair_share(in->cpus, levels, threads, all, n);
     more = all[i].gets - min_of(got, all[i].gets);
     all[i].wants = wanted;
     return more;
@@ -222,8 +232,8 @@ void allocator_run(struct cpu *cpu)
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         all[n++] = (struct claimant){.level = level_of(in, space_of(l)), .wants = wants(in, space_of(l))};
     }
-    count_threads(in, threads);
-    fair_share(in->cpus, threads, all, n);
+    uint64_t levels = count_threads(in, threads);
+    fair_share(in->cpus, levels, threads, all, n);
     for (uint32_t i = 0; i < n; i++) {
         target[i] = all[i].gets;
     }
@@ -235,6 +245,6 @@ void allocator_run(struct cpu *cpu)
     n = 0;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
         all[n].gets = target[n];
-        store_relaxed(&space_of(l)->claims.page->helps, helps(in, threads, all, in->nclaimants, n));
+        store_relaxed(&space_of(l)->claims.page->helps, helps(in, levels, threads, all, in->nclaimants, n));
     }
 }

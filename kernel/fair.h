@@ -14,5 +14,6 @@ struct claimant {
     uint32_t gets;               // out: at most wants
 };
 
-// threads[level]: ready or running there.
-void fair_share(uint32_t processors, const uint32_t threads[CPU_LEVELS], struct claimant *c, uint32_t n);
+// threads[level]: ready or running there; those of other levels than `levels` do not count.
+void fair_share(uint32_t processors, uint64_t levels, const uint32_t threads[CPU_LEVELS], struct claimant *c,
+                uint32_t n);

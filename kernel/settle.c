@@ -155,23 +155,31 @@ static void settle(struct cpu *cpu)
 // What changes shares of processors is also found on the way: a processor that idles, a claim that had to be given up.
 static void allocate(struct cpu *cpu)
 {
-    for (unsigned i = 0; i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched); i++) {
+    unsigned i = 0;
+
+    do {
         if (cpu->instance->realloc) {
             allocator_run(cpu);
         }
+        settle(cpu);
+    } while (++i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched));
+}
+
+static void decide(struct cpu *cpu)
+{
+    if (cpu->instance->nclaimants != 0) {
+        allocate(cpu);
+    } else {
         settle(cpu);
     }
 }
 
 void sched_exit(struct cpu *cpu)
 {
-    settle(cpu);
+    decide(cpu);
     if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
         cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
-        settle(cpu);
-    }
-    if (cpu->instance->nclaimants != 0) {
-        allocate(cpu);
+        decide(cpu);
     }
     if (cpu->ready_count > 0) {
         place_offer(cpu);

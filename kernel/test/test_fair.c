@@ -20,7 +20,7 @@ static void expect(uint32_t processors, uint32_t threads, const uint32_t *wants,
     for (uint32_t i = 0; i < n; i++) {
         c[i] = (struct claimant){.level = LEVEL, .wants = wants[i], .gets = 77};
     }
-    fair_share(processors, at, c, n);
+    fair_share(processors, UINT64_MAX, at, c, n);
     for (uint32_t i = 0; i < n; i++) {
         assert_int_equal(c[i].gets, gets[i]);
     }
@@ -50,11 +50,11 @@ static void higher_first(void **state)
     struct claimant c[] = {{.level = 30, .wants = 8}, {.level = 40, .wants = 2}, {.level = 60, .wants = 1}};
 
     (void)state;
-    fair_share(6, threads, c, 3);
+    fair_share(6, 1ull << 50 | 1ull << 30, threads, c, 3);
     assert_int_equal(c[2].gets, 1);
     assert_int_equal(c[1].gets, 2);
     assert_int_equal(c[0].gets, 1);              // 6 - 1 - 1 - 2 = 2, shared with two threads: one each, in turns
-    fair_share(3, threads, c, 3);
+    fair_share(3, UINT64_MAX, threads, c, 3);
     assert_int_equal(c[1].gets, 1);
     assert_int_equal(c[0].gets, 0);
 }
@@ -94,7 +94,7 @@ static void at_random(void **state)
         for (uint32_t i = 0; i < n; i++) {
             c[i] = (struct claimant){.level = LEVEL, .wants = (uint32_t)rand() % 20};
         }
-        fair_share(processors, threads, c, n);
+        fair_share(processors, UINT64_MAX, threads, c, n);
         invariants(processors, threads[LEVEL], c, n);
     }
 }
