@@ -30,7 +30,7 @@ static uint32_t slot_take(struct claims *c)
     uint32_t given = load_acquire(&c->user->slots_given);     // pairs with the program's release: the entry is there
 
     for (unsigned i = 0; i < SLOT_TRIES && given != c->taken; i++) {
-        uint32_t slot = load_relaxed(&c->user->slot[c->taken % SLOTS_MOST]);
+        uint32_t slot = load_relaxed(&c->user->slot[c->taken % SLOTS_MOST]) & 0xffff;
         c->taken++;
         store_relaxed(&c->page->slots_taken, c->taken);
         if (slot < c->slots) {

@@ -75,7 +75,7 @@ static bool give_slots(struct program *p)
         return false;
     }
     for (uint32_t i = 0; i < p->note.slots; i++) {
-        slot[i].stack = like.start + (i + 1) * (uint64_t)NATIVE_UPCALL_STACK;
+        slot[i].stack = like.start + (i + 1) * (uint64_t)NATIVE_UPCALL_STACK - NATIVE_UPCALL_ROOM;
         user->slot[i] = i;
     }
     user->slots_given = (uint32_t)p->note.slots;

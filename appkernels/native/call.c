@@ -201,7 +201,7 @@ static err_t call_thread_exit(struct task *t, struct call *c)
         program_lock(t);
         err_t e = memory_reach(t, c->a, E_WRITE, &at);
         if (e == ERR_OK) {
-            __atomic_store_n((uint32_t *)at, 0, __ATOMIC_SEQ_CST);
+            __atomic_store_n((uint32_t *)at, (uint32_t)c->b, __ATOMIC_SEQ_CST);
             (void)wake_locked(t->program, c->a, UINT64_MAX);
         }
         program_unlock(t);

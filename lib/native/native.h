@@ -59,7 +59,8 @@ struct native_note {
 
 enum {
     NATIVE_STACK = 256 * 1024,           // of the first thread
-    NATIVE_UPCALL_STACK = 16 * 1024,     // the page below is a guard
+    NATIVE_UPCALL_STACK = 16 * 1024,     // with its lowest page, a guard, and NATIVE_UPCALL_ROOM
+    NATIVE_UPCALL_ROOM = 2048,           // zeros above upcall_slot.stack, for the program
     NATIVE_THREADS_MOST = 512,           // kernel threads of a program
 };
 
@@ -162,15 +163,20 @@ static inline err_t native_thread_create(va_t entry, va_t stack, uint64_t argume
     uint64_t none;
     return sys_enter4(NATIVE_THREAD_CREATE, entry, stack, argument, fs_base, &none);
 }
-// End the calling thread.  cleared: a word that becomes 0 when the thread does not use its memory any more, and whose
-// waiters are woken; NULL: none.  The last thread ends the program, with value 0.
-static inline _Noreturn void native_thread_exit(uint32_t *cleared)
+// End the calling thread.  word: becomes `value` when the thread does not use its memory any more, and its waiters are
+// woken; NULL: none.  The last thread ends the program, with value 0.
+static inline _Noreturn void native_thread_exit_with(uint32_t *word, uint32_t value)
 {
     uint64_t none;
 
     for (;;) {
-        (void)sys_enter(NATIVE_THREAD_EXIT, (uintptr_t)cleared, 0, 0, &none);
+        (void)sys_enter(NATIVE_THREAD_EXIT, (uintptr_t)word, value, 0, &none);
     }
+}
+// The word becomes 0.
+static inline _Noreturn void native_thread_exit(uint32_t *cleared)
+{
+    native_thread_exit_with(cleared, 0);
 }
 // Wait at a word until somebody wakes it or the clock reaches the deadline (0: none): if it has this value when all
 // others are kept from waking.  ERR_AGAIN: it has not; ERR_TIMEOUT; ERR_INVAL: not aligned.

@@ -12,8 +12,7 @@ INLINE struct thread *idle_claim(void)
         uint32_t left = PHASE_LEFT;
         if (idle->phase == PHASE_LEFT && __atomic_compare_exchange_n(&idle->phase, &left, PHASE_SCHEDULING, false,
                                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            idle->saved = (struct switch_frame *)&threads_idle_frame;
-            idle->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
+            flow_begin(idle, threads_idle_start);
             return idle;
         }
     }

@@ -1,4 +1,4 @@
-// critical_lists.c - critical functions that belong to no object: ready lists, free records, timers, handlers, slots.
+// critical_lists.c - critical functions that belong to no object: ready lists, free records, timers, handlers.
 //
 // The rules are those of critical.c.
 #include "guard.h"
@@ -24,18 +24,6 @@ CRITICAL void critical_schedule(struct thread *self, struct ready *from)
         switch_and_end(self, ready_get(from), &from->lock);
     }
     guard_give(&from->lock);
-}
-// The ring has an entry for each slot, so there is room.
-CRITICAL void critical_give_slot(uint32_t slot)
-{
-    struct space_user_page *user = threads.machine.user;
-    uint32_t given;
-
-    guard_take(&threads.ring_lock);
-    given = user->slots_given;
-    user->slot[given % SLOTS_MOST] = slot;
-    __atomic_store_n(&user->slots_given, given + 1, __ATOMIC_RELEASE);   // pairs with the supervisor's load
-    guard_give(&threads.ring_lock);
 }
 
 // ---- ready lists ----------------------------------------------------------------------------------------------

@@ -28,18 +28,17 @@ void thread_record(struct thread *t, enum thread_kind kind)
 }
 struct thread *thread_make(size_t stack)
 {
-    size_t bytes = ABI_PAGE + area_pages_of(stack + sizeof(struct thread));
+    size_t bytes = area_pages_of(stack + sizeof(struct thread));
     char *memory = threads.setup.memory.allocate(bytes);
 
     if (memory == NULL) {
         return NULL;
     }
-    threads.setup.memory.guard(memory, ABI_PAGE);
     struct thread *t = (struct thread *)((uintptr_t)(memory + bytes - sizeof(struct thread)) & ~(uintptr_t)63);
     thread_record(t, FLOW_THREAD);
     t->stack = stack;
     t->large = stack != threads.setup.stack;
-    t->bottom = memory + ABI_PAGE;
+    t->bottom = memory;
     count(&threads.count.stacks, 1);
     return t;
 }

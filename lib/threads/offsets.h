@@ -7,7 +7,10 @@
 #define T_LIGHT      504
 #define T_END        584
 #define T_RECOVER    720
+#define T_BELOW      928
+#define T_RIP        936
 #define T_XSTATE     960
+#define STOPPED_BELOW 136                    // the red zone, and a word
 #define F_RIP        128
 #define F_RFLAGS     136
 #define F_RSP        56

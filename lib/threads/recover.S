@@ -19,13 +19,12 @@ threads_recover:
     subq $8, %rsp
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
-    movl %ss, %eax
-    pushq %rax
-    pushq F_RSP(%rsi)
+    movq F_RSP(%rsi), %rcx               // critical code has no red zone
+    subq $8, %rcx
+    movq F_RIP(%rsi), %rax
+    movq %rax, (%rcx)                    // for the last `ret`
+    pushq %rcx
     pushq F_RFLAGS(%rsi)
-    movl %cs, %eax
-    pushq %rax
-    pushq F_RIP(%rsi)
     pushq 0(%rsi)                        // rax rbx rcx rdx rsi rdi rbp, r8 ... r15, as in struct frame
     pushq 8(%rsi)
     pushq 16(%rsi)
@@ -45,9 +44,9 @@ threads_recover:
     fldcw T_RECOVER + 4(%rdi)
     .globl threads_recover_mark
 threads_recover_mark:
-    leaq 168(%rsp), %rax                 // only here: stopped before, it would be another frame
+    leaq 144(%rsp), %rax                 // only here: stopped before, it would be another frame
     movq %rax, T_SAVED(%rdi)
-    movq 160(%rsp), %rax
+    movq 136(%rsp), %rax
     movq %rax, T_CONTROL(%rdi)
     movq %gs:8, %rax
     movq %rdi, (%rax)
@@ -69,7 +68,9 @@ threads_recover_marked:
     popq %rcx
     popq %rbx
     popq %rax
-    iretq
+    popfq
+    popq %rsp
+    ret
     .globl threads_recover_end
 threads_recover_end:
 
@@ -104,8 +105,8 @@ threads_recovery_mark:
     .globl threads_recovery_marked
 threads_recovery_marked:
     movq %rcx, T_RECOVERED(%rdi)
-    ldmxcsr -8(%rsp)                     // still below the frame
-    fldcw -4(%rsp)
+    ldmxcsr T_CONTROL(%rdi)
+    fldcw T_CONTROL + 4(%rdi)
     popq %r15
     popq %r14
     popq %r13

@@ -13,7 +13,6 @@ threads_upcall:
     .globl threads_start
 threads_start:
     movq %fs:0, %rdi
-    leaq -16(%rdi), %rsp
     call threads_main
     ud2
 
@@ -21,26 +20,20 @@ threads_start:
     .globl threads_become
 threads_become:
     wrfsbase %rdi
+    leaq -16(%rdi), %rsp
     jmp threads_start
 
+    .globl threads_become_idle
+threads_become_idle:
+    wrfsbase %rdi
+    leaq -16(%rdi), %rsp
+    .globl threads_idle_start
 threads_idle_start:
-    movq %fs:0, %rax
-    leaq -16(%rax), %rsp
     call scheduler_loop
     ud2
 
-// The frames (struct switch_frame) with which all threads and idle flows begin.
-    .section .rodata
-    .balign 8
-    .globl threads_start_frame
-threads_start_frame:
-    .quad 0, 0, 0, 0, 0, 0, threads_start
-    .globl threads_idle_frame
-threads_idle_frame:
-    .quad 0, 0, 0, 0, 0, 0, threads_idle_start
-    .text
-
-// The rest of a stopped flow, after its frame (struct stopped).  As long as RIP is between these two symbols nothing is
+// The rest of a stopped flow, after its frame (struct stopped).  Not by IRET, which in some emulators reads the stack
+// with the rights of the supervisor.  As long as RIP is between these two symbols nothing is
 // lost: the flow is stopped as before.
     .globl threads_resume
 threads_resume:
@@ -50,6 +43,9 @@ threads_resume_stopped:
     movl $7, %eax
     xorl %edx, %edx
     xrstor T_XSTATE(%rdi)
+    movq T_BELOW(%rdi), %rcx
+    movq T_RIP(%rdi), %rax
+    movq %rax, (%rcx)
     popq %r15
     popq %r14
     popq %r13
@@ -65,7 +61,9 @@ threads_resume_stopped:
     popq %rcx
     popq %rbx
     popq %rax
-    iretq
+    popfq
+    popq %rsp
+    ret $STOPPED_BELOW - 8
 
 // One that was stopped in a critical function and recovered: it is at that function's return.
     .globl threads_resume_light

@@ -67,7 +67,7 @@ static void give_up(struct thread *self)
     uint32_t wanted = *(volatile uint32_t *)threads.wanted;
     uint32_t held = threads.machine.kernel->held;
 
-    if (wait_for_timer(self)) {
+    if (threads.machine.slots == 0 || wait_for_timer(self)) {
         return;
     }
     if (wanted >= held && wanted != 0 && !wanted_swing(wanted, wanted - 1)) {
@@ -98,6 +98,7 @@ static void run_timers(struct thread *self)
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
         __atomic_store_n(&self->phase, PHASE_EVENTS, __ATOMIC_SEQ_CST);
         timers_run(self);
+        timers_arm();
         scheduler_free(self);
     }
 }

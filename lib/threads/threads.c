@@ -7,6 +7,7 @@ struct threads threads;
 void (*threads_yield)(void);
 extern const char *threads_release_address;
 _Noreturn void threads_become(struct thread *t);
+_Noreturn void threads_become_idle(struct thread *idle);
 static uint32_t never_wants = UINT32_MAX;
 
 enum { HANDLER_STACK = 8192 - sizeof(struct thread) };
@@ -16,9 +17,12 @@ _Static_assert(offsetof(struct thread, saved) == T_SAVED && offsetof(struct thre
 _Static_assert(offsetof(struct thread, recovered) == T_RECOVERED && offsetof(struct thread, light) == T_LIGHT,
                "record");
 _Static_assert(offsetof(struct thread, end) == T_END && offsetof(struct thread, recover) == T_RECOVER, "record");
+_Static_assert(offsetof(struct thread, stopped.below) == T_BELOW, "record");
+_Static_assert(offsetof(struct thread, stopped.rip) == T_RIP, "record");
 _Static_assert(offsetof(struct thread, xstate) == T_XSTATE, "record");
 _Static_assert(offsetof(struct frame, rip) == F_RIP && offsetof(struct frame, rflags) == F_RFLAGS &&
                offsetof(struct frame, rsp) == F_RSP, "frame");
+_Static_assert(sizeof(struct thread) <= THREADS_RECORD, "records above stacks");
 _Static_assert(sizeof(struct switch_frame) == 56 && sizeof(struct thread) % 64 == 0, "frames");
 _Static_assert(offsetof(struct semaphore, guard) == offsetof(struct mutex, guard) &&
                offsetof(struct semaphore, waiters) == offsetof(struct mutex, waiters), "objects begin alike");
@@ -26,15 +30,21 @@ _Static_assert(offsetof(struct semaphore, guard) == offsetof(struct mutex, guard
 static bool make_handlers(const struct threads_machine *m)
 {
     for (uint32_t i = 0; i < m->slots; i++) {
-        struct thread *t = thread_make(HANDLER_STACK);
+        bool given = m->slot[i].stack != 0;
+        struct thread *t = given ? (struct thread *)m->slot[i].stack : thread_make(HANDLER_STACK);
         if (t == NULL) {
             return false;
+        }
+        if (given) {
+            thread_record(t, FLOW_HANDLER);
         }
         t->kind = FLOW_HANDLER;
         t->slot = i;
         t->phase = PHASE_GIVEN;
-        m->slot[i].stack = (va_t)t;
-        critical_give_slot(i);
+        if (!given) {
+            m->slot[i].stack = (va_t)t;
+            slot_give(i);
+        }
     }
     return true;
 }
@@ -79,16 +89,29 @@ static bool begin_activations(struct thread *first)
     m->user->tick = threads.setup.interval != 0;
     r->first[first->priority] = r->last[first->priority] = first;
     r->bits = 1u << first->priority;
-    m->user->wanted = 1;
+    m->user->wanted = m->slots != 0 ? 1 : m->activations;
     return true;
+}
+void threads_processor(const struct activation_kernel *block)
+{
+    uint32_t left = PHASE_LEFT;
+
+    __asm__ volatile("wrgsbase %0" : : "r"(block) : "memory");
+    for (uint32_t i = 0;; i = (i + 1) % threads.idles, left = PHASE_LEFT) {
+        struct thread *idle = threads.idle[i];
+        if (__atomic_compare_exchange_n(&idle->phase, &left, PHASE_SCHEDULING, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            threads_become_idle(idle);
+        }
+    }
 }
 enum thread_status threads_begin(const struct threads_setup *setup, void *(*first)(void *), void *argument)
 {
+    uint32_t slots = setup->machine.slots;
     struct thread *t;
 
     if (setup->kernel == NULL && (setup->processors == 0 || setup->processors > THREADS_PROCESSORS ||
-                                  setup->machine.slots < 2 * setup->machine.activations ||
-                                  setup->machine.slots > SLOTS_MOST)) {
+                                  (slots != 0 && slots < 2 * setup->machine.activations) || slots > SLOTS_MOST)) {
         return THREAD_INVALID;
     }
     threads.setup = *setup;

@@ -5,8 +5,8 @@
 //
 // A flow that does not run has its control words in its record, and `saved`: the top of a frame from which six
 // registers are popped, then `ret`.  One that stopped by itself has the frame on its stack; one that was stopped has it
-// in its record, and `ret` leads to code that loads the rest (resume.S); one that begins has a frame that all share.  So
-// who switches does not ask which of them it is.
+// in its record, and `ret` leads to code that loads the rest (resume.S).  So who switches does not ask which of them it
+// is.
 //
 // Locks: spin locks ("guards") of the ready lists and objects, one at a time, held in critical.c only.
 // Letters: I since it was made, o its own, r under the lock of its ready list, g under on->guard, a atomic, h the
@@ -26,11 +26,12 @@ struct switch_frame {
     const void *ret;
 };
 
-// Of a stopped flow; popped from top to bottom.
+// Of a stopped flow; popped from top to bottom, down to `below`.
 struct stopped {
     struct switch_frame frame;
     uint64_t general[15];                // r15 ... rax, the order of resume.S
-    uint64_t rip, cs, rflags, rsp, ss;   // for iretq
+    uint64_t rflags, below;              // below: its RSP less STOPPED_BELOW, where RIP is put for the last `ret`
+    uint64_t rip;
 };
 
 // Where recovery ended: at the return of a critical function.
@@ -90,13 +91,14 @@ struct thread {
     uint64_t handle;                     // I  kernel threads
     uint32_t slot;                       // I  of a handler
     uint32_t timed;                      // t
-    char *bottom;                        // I
+    char *bottom;                        // I  the page below is a guard
     uint32_t blocked;                    // h  in the supervisor or the owner
     uint32_t key_serial[THREAD_KEYS];    // o
     void *key[THREAD_KEYS];              // o
     uint64_t light[10];                  // of one that was recovered, as in struct recovery_end
     struct recovery_end end;
     struct control_words recover;        // for threads_recover
+    uint64_t overwritten[2];             // below the frame, by a recovery that is about to pop it
     struct stopped stopped;
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
 };
@@ -118,7 +120,6 @@ struct threads {
     uint32_t lifo;                       // I
     uint32_t idles;                      // I
     uint32_t timer_lock;                 // a
-    uint32_t ring_lock;                  // a
     uint32_t large_lock;                 // a
     struct thread **idle;                // I
     struct thread *first_timer, *last_timer;     // t
@@ -176,7 +177,6 @@ void critical_free(struct thread *t);
 void critical_timer_add(struct thread *t);
 void critical_timer_remove(struct thread *t);
 struct thread *critical_timer_due(uint64_t now); // taken off, its `stopping` counted up; or NULL
-void critical_give_slot(uint32_t slot);
 
 // ---- resume.S, recover.S ------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ _Noreturn void threads_leave(void);              // give the processor back, and
 extern const char threads_left[], threads_leave_end[], threads_resume[], threads_resume_end[], threads_resume_stopped[];
 extern const char threads_resume_light[], threads_recover_mark[], threads_recover_marked[], threads_recover_end[];
 extern const char threads_recovery_end[], threads_recovery_mark[], threads_recovery_marked[];
-extern const struct switch_frame threads_start_frame, threads_idle_frame;
+extern const char threads_start[], threads_idle_start[];
 extern const char __start_threads_critical[], __stop_threads_critical[], __start_threads_recovery[],
     __stop_threads_recovery[], __start_threads_spin_recovery[], __stop_threads_spin_recovery[];
 
@@ -205,6 +205,7 @@ void woken(struct thread *self);                 // act on self->woken, self->la
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
 void thread_record(struct thread *t, enum thread_kind kind);
+void slot_give(uint32_t slot);                   // back to the supervisor; anybody, at any time
 
 static inline struct ready *ready_here(void)
 {
@@ -220,11 +221,19 @@ static inline void more_to_run(void)
         scheduler_want();
     }
 }
+// A flow that has not run is at `ret`, at the top of its stack.
+static inline void flow_begin(struct thread *t, const void *ret)
+{
+    struct switch_frame *frame = (struct switch_frame *)((char *)t - 16) - 1;
+
+    frame->ret = ret;
+    t->saved = frame;
+    t->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
+}
 // A free record becomes a thread.
 static inline void thread_prepare(struct thread *t, uint32_t priority, void *(*fn)(void *), void *argument)
 {
-    t->saved = (struct switch_frame *)&threads_start_frame;
-    t->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
+    flow_begin(t, threads_start);
     t->priority = priority;
     t->detached = 0;
     t->hears = STOP_CANCEL;

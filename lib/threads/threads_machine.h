@@ -4,11 +4,11 @@
 
 struct thread;
 
-// Memory for stacks and control blocks; all of whole pages.  Called by threads, rarely (a free list is before them).
+// Memory for stacks and control blocks.  Called by threads, rarely (a free list is before it).
 struct threads_memory {
-    void *(*allocate)(size_t bytes);             // page-aligned and zero, or NULL
-    void (*guard)(void *at, size_t bytes);       // no access from now on
+    void *(*allocate)(size_t bytes);             // whole pages of zeros; the page below is not accessible.  Or NULL
 };
+enum { THREADS_RECORD = 2048 };                  // bytes for a handler's record
 
 // The processors of a space with SCHEDULE_ACTIVATIONS.  The area is in the form of abi/activation.h; the program's
 // first thread has not run in it before.  space_desc.upcall is threads_upcall.
@@ -16,9 +16,11 @@ struct threads_machine {
     struct space_kernel_page *kernel;            // the area
     struct space_user_page *user;
     struct activation_user *activation;          // area_user_blocks()
-    struct upcall_slot *slot;                    // area_slots()
-    // As in space_desc.  A handler that is stopped keeps the slot of its stack until it is through, so slots are to be
-    // plenty: without any left, a stopped flow that is just giving slots back cannot be told, and others wait for it.
+    // area_slots().  Those whose `stack` is not NULL have been given already, with THREADS_RECORD bytes of zeros
+    // above it, and more than UPCALL_STACK below.
+    struct upcall_slot *slot;
+    // As in space_desc; no slots: threads_processor.  A handler that is stopped keeps the slot of its stack until it is
+    // through, so slots are to be plenty: with few left, contexts that were preempted go on by themselves only.
     uint32_t activations, slots;
     void (*processors)(void);                    // sys_processors: `wanted` has changed
     // Code that gives the processor back by the call processor_release, again if that returns.  It is jumped to, has no
@@ -30,6 +32,12 @@ struct threads_machine {
     // gone afterwards.  A thread with a fault ends, unless this gives true.
     bool (*event)(struct thread *thread, const struct upcall_slot *slot);
 };
+
+// On kernel threads as processors, which know nothing of the library's threads (the FastThreads before activations):
+// with `slots` 0 there are no upcalls, `activations` says how many processors there are, pages and blocks are memory of
+// the program's own, `kernel->held` is that number, and each processor begins here, with a block of its own.  They look
+// for work for ever; one that blocks is lost meanwhile.
+_Noreturn void threads_processor(const struct activation_kernel *block);
 
 // The entry of upcalls, for space_desc.upcall.
 extern const char threads_upcall[];

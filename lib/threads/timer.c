@@ -1,7 +1,9 @@
 // timer.c - timed waits: a list by moment, looked at by schedulers and at the alarm of each activation.
 //
-// Whoever adds the first one sets the alarm of the activation it runs in; each upcall sets that of its own.
+// Whoever adds one sets the alarm of the activation it runs in; each upcall sets that of its own.
 #include "threads_impl.h"
+
+enum { SAME = 1000 };                    // ticks; another value for the same moment, which may have been heard
 
 void timers_run(struct thread *self)
 {
@@ -16,9 +18,14 @@ void timers_run(struct thread *self)
 }
 void timers_arm(void)
 {
+    uint64_t until = *(volatile uint64_t *)&threads.first_until, before;
     struct activation_user *user;
 
+    if (until == UINT64_MAX) {
+        return;
+    }
     __asm__ volatile("movq %%gs:8, %0" : "=r"(user));
     threads.machine.user->tick = 1;
-    user->alarm = threads.first_until;
+    before = user->alarm;
+    user->alarm = before >= until && before - until < SAME ? before + 1 : until;
 }

@@ -52,20 +52,6 @@ static void copy_xstate(uint8_t *to, const uint8_t *from)
         memcpy(to + 576, from + 576, 256);
     }
 }
-static uint64_t selector_of_code(void)
-{
-    uint64_t cs;
-
-    __asm__("mov %%cs, %0" : "=r"(cs));
-    return cs;
-}
-static uint64_t selector_of_stack(void)
-{
-    uint64_t ss;
-
-    __asm__("mov %%ss, %0" : "=r"(ss));
-    return ss;
-}
 // The whole context goes to the record.
 static void save_context(struct thread *flow, const struct upcall_slot *slot, uint64_t rip)
 {
@@ -78,23 +64,23 @@ static void save_context(struct thread *flow, const struct upcall_slot *slot, ui
     flow->control = (struct control_words){MXCSR_BEGIN, X87_BEGIN, 0};
     s->frame.ret = threads_resume_stopped;
     s->rip = rip;
-    s->cs = selector_of_code();
     s->rflags = c->rflags;
-    s->rsp = c->rsp;
-    s->ss = selector_of_stack();
+    s->below = c->rsp - STOPPED_BELOW;
     copy_xstate(flow->xstate, slot->xstate);
     flow->saved = &s->frame;
 }
 // A flow that recovery brought to the end of a critical function.  If it is about to begin the rest of a stopped one,
-// its frame has just been popped, and is still there.
+// its frame has just been popped; recovery may have written there.
 static void save_end(struct thread *flow)
 {
     struct switch_frame *f = &flow->stopped.frame;
     const struct recovery_end *e = &flow->end;
 
-    if (e->light[9] != (uint64_t)&f->ret) {
-        *f = (struct switch_frame){.r15 = e->r15, .r14 = e->r14, .r13 = e->r13, .r12 = e->r12, .rbp = e->rbp,
-                                   .rbx = e->rbx, .ret = threads_resume_light};
+    bool rest = e->light[9] == (uint64_t)&f->ret;
+
+    *f = (struct switch_frame){.r15 = e->r15, .r14 = e->r14, .r13 = e->r13, .r12 = e->r12, .rbp = e->rbp,
+                               .rbx = e->rbx, .ret = rest ? f->ret : threads_resume_light};
+    if (!rest) {
         memcpy(flow->light, e->light, sizeof flow->light);
     }
     flow->control = e->control;
@@ -212,7 +198,7 @@ static void end_thread(struct thread *t)
 {
     if (t->saved->ret == threads_resume_stopped) {
         t->stopped.rip = (uint64_t)thread_exit;
-        t->stopped.rsp = (((uint64_t)t->stopped.rsp - 256) & ~15ull) - 8;
+        t->stopped.below = (uint64_t)t - 24 - STOPPED_BELOW;     // the whole stack is free
         t->stopped.rflags &= ~0x400ull;
         t->stopped.general[9] = 0;                   // RDI
     }
@@ -257,6 +243,30 @@ static void finish(struct thread *self, struct thread *handler)
     handler->waiter = self;
     critical_continue(self, handler);
 }
+// The ring has an entry for each slot, so there is room.  No lock: with few slots left, who is stopped here cannot be
+// told, and others must not wait for him.  An entry's upper bits say in which round it was written; who finds one that
+// was written but not counted yet counts it.
+void slot_give(uint32_t slot)
+{
+    struct space_user_page *user = threads.machine.user;
+
+    for (;;) {
+        uint32_t given = __atomic_load_n(&user->slots_given, __ATOMIC_ACQUIRE);
+        uint32_t *entry = &user->slot[given % SLOTS_MOST], old = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        uint32_t round = (given / SLOTS_MOST + 1) << 16, next = given;
+        bool mine = (old & 0xffff0000) != round &&
+                    __atomic_compare_exchange_n(entry, &old, round | slot, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+
+        // The release pairs with the supervisor's load.
+        if (mine || (old & 0xffff0000) == round) {
+            (void)__atomic_compare_exchange_n(&user->slots_given, &next, given + 1, false, __ATOMIC_RELEASE,
+                                              __ATOMIC_RELAXED);
+        }
+        if (mine) {
+            return;
+        }
+    }
+}
 static void give_slots(uint32_t first, uint32_t events)
 {
     uint32_t slot = threads.machine.slot[first].next;
@@ -265,7 +275,7 @@ static void give_slots(uint32_t first, uint32_t events)
         uint32_t next = threads.machine.slot[slot].next;
         struct thread *handler = (struct thread *)threads.machine.slot[slot].stack;
         handler->phase = PHASE_GIVEN;
-        critical_give_slot(slot);
+        slot_give(slot);
         slot = next;
     }
 }
@@ -283,20 +293,20 @@ static void recycle(void)
         if (handler->phase == PHASE_LEFT &&
             __atomic_compare_exchange_n(&handler->phase, &left, PHASE_GIVEN, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
-            critical_give_slot(i);
+            slot_give(i);
         }
     }
 }
+// Timers are heard once for each value.  user->thread is not touched: this handler may go on in another activation.
 static void arm(struct activation_user *user)
 {
     uint64_t interval = threads.setup.interval;
 
-    user->thread = 0;
     if (interval != 0) {
         user->interval = user->interval == interval ? interval + 1 : interval;
     }
-    if (threads.first_until != UINT64_MAX) {
-        user->alarm = threads.first_until;
+    if (threads.first_until > threads.machine.now()) {
+        timers_arm();                                // else it runs the timer itself (scheduler_loop)
     }
 }
 void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation)

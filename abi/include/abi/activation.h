@@ -89,8 +89,8 @@ struct space_user_page {
     uint32_t tick;                       // u  not 0: timers of its activations are looked at, once a slice at least
     uint32_t slots_given;                // u  store-release, modulo 2^32, after the entry
     uint32_t reserved;
-    uint32_t slot[SLOTS_MOST];           // u  ring of slots that the supervisor may fill; one that is not below
-                                         //    space_desc.slots is skipped
+    uint32_t slot[SLOTS_MOST];           // u  ring of slots that the supervisor may fill, in bits 0 to 15 (the rest is
+                                         //    the program's own); one that is not below space_desc.slots is skipped
 };
 
 struct activation_kernel {               // 64 bytes

@@ -70,7 +70,7 @@ static uint32_t slots_free(void)
 }
 static struct upcall_slot *take_slot(uint32_t kinds, unsigned p)
 {
-    uint32_t i = area.user->slot[area.kernel->slots_taken++ % SLOTS_MOST];
+    uint32_t i = area.user->slot[area.kernel->slots_taken++ % SLOTS_MOST] & 0xffff;
     struct upcall_slot *slot = &host.machine.slot[i];
 
     if (i >= HOST_SLOTS) {
@@ -351,12 +351,6 @@ bool host_pending(void)
 static char *memory;
 static uint64_t memory_used, guards;
 enum { MEMORY = 1 << 30, GUARDS = 10000 };
-static void *allocate(size_t bytes)
-{
-    uint64_t at = __atomic_fetch_add(&memory_used, bytes, __ATOMIC_RELAXED);
-
-    return at + bytes <= 2ull * MEMORY ? memory + at : NULL;
-}
 static void guard(void *at, size_t bytes)
 {
     uint64_t result;
@@ -365,6 +359,16 @@ static void guard(void *at, size_t bytes)
         __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_mprotect), "D"(at), "S"(bytes), "d"(PROT_NONE)
                          : "rcx", "r11", "memory");
     }
+}
+static void *allocate(size_t bytes)
+{
+    uint64_t at = __atomic_fetch_add(&memory_used, ABI_PAGE + bytes, __ATOMIC_RELAXED);
+
+    if (at + ABI_PAGE + bytes > 2ull * MEMORY) {
+        return NULL;
+    }
+    guard(memory + at, ABI_PAGE);
+    return memory + at + ABI_PAGE;
 }
 static void ask(void)
 {
@@ -405,7 +409,7 @@ void host_begin(struct threads_setup *setup, unsigned processors)
     sigaction(SIGSEGV, &action, NULL);
     make_area();
     setup->machine = host.machine;
-    setup->memory = (struct threads_memory){allocate, guard};
+    setup->memory = (struct threads_memory){allocate};
     setup->processors = processors;
     for (unsigned p = 0; p < processors; p++) {
         pthread_create(&processor[p].thread, NULL, processor_main, (void *)(uintptr_t)p);

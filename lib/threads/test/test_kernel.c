@@ -87,10 +87,6 @@ static void *allocate(size_t bytes)
         at;
     });
 }
-static void guard(void *at, size_t bytes)
-{
-    call(SYS_mprotect, (uint64_t)at, bytes, PROT_NONE, 0);
-}
 static void *first(void *argument)
 {
     struct threads_statistics s;
@@ -104,7 +100,7 @@ static void *first(void *argument)
 static void kernel_threads(void)
 {
     static const struct kernel_backend backend = {create, leave, block, wake, yield, set_priority, 0};
-    struct threads_setup setup = {.memory = {allocate, guard}, .machine = {.now = now}, .kernel = &backend};
+    struct threads_setup setup = {.memory = {allocate}, .machine = {.now = now}, .kernel = &backend};
 
     (void)threads_begin(&setup, first, (void *)20);
 }

@@ -1,0 +1,47 @@
+// activations.c - FastThreads on the activations of a native program.
+//
+// The area, its slots and their stacks are there when the program begins, with its first upcall.  That one begins the
+// library, with upcalls disabled (entry.S), and then is the library's first.
+#include "threads_native.h"
+
+void threads_native_begin(void);
+extern const char threads_native_release[], threads_native_release_end[];
+
+_Static_assert((int)NATIVE_UPCALL_ROOM >= (int)THREADS_RECORD, "a record above each stack");
+_Static_assert(offsetof(struct activation_user, disabled) == 24 && offsetof(struct activation_kernel, user) == 8,
+               "entry.S");
+
+static void processors(void)
+{
+    uint64_t held;
+
+    (void)sys_processors(&held);
+}
+
+static void wait_until(uint64_t until)
+{
+    (void)sys_wait(until);
+}
+
+void threads_native_begin(void)
+{
+    static struct threads_setup setup;
+    const struct native_info *told = native_told();
+    char *area = (char *)told->area;
+
+    threads_native_words(&setup);
+    setup.machine.kernel = (struct space_kernel_page *)area;
+    setup.machine.user = (struct space_user_page *)(area + ABI_PAGE);
+    setup.machine.activation = (struct activation_user *)(area + area_user_blocks(told->activations));
+    setup.machine.slot = (struct upcall_slot *)(area + area_slots(told->activations));
+    setup.machine.activations = told->activations;
+    setup.machine.slots = told->slots;
+    setup.machine.processors = processors;
+    setup.machine.release = threads_native_release;
+    setup.machine.release_end = threads_native_release_end;
+    setup.machine.wait = wait_until;
+    if (threads_begin(&setup, threads_native_first, (void *)told) != THREAD_OK) {
+        native_print("the threads library cannot begin\n");
+        native_exit(1);
+    }
+}

@@ -1,0 +1,44 @@
+// entry.S - the upcall entry of a native program with the threads library, and where it gives processors back.
+    .text
+
+    .globl threads_native_upcall
+threads_native_upcall:
+    cmpl $0, begun(%rip)
+    jne threads_upcall
+
+// The first upcall.  With upcalls disabled a stopped context goes on by itself; before that it may be in an event of
+// another upcall, which is then the first one.
+1:  movq %gs:8, %rax
+    movl $1, 24(%rax)                    // activation_user.disabled
+    cmpq %gs:8, %rax                     // it may have gone on in another activation
+    je 2f
+    movl $0, 24(%rax)
+    jmp 1b
+2:  cmpl $0, begun(%rip)
+    jne 3f
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    call threads_native_begin
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    movl $1, begun(%rip)
+3:  movq %gs:8, %rax
+    movl $0, 24(%rax)
+    jmp threads_upcall
+
+// SYS_processor_release; it has no stack.
+    .globl threads_native_release, threads_native_release_end
+threads_native_release:
+    movl $27, %eax
+    syscall
+    jmp threads_native_release
+threads_native_release_end:
+
+    .bss
+    .balign 4
+begun:
+    .long 0
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,38 @@
+// test.h - what the files of the threads test share.
+#pragma once
+#include <base.h>
+#include <threads_native.h>
+
+bool check(bool good, const char *what, uint64_t value);
+// check() for many conditions, with one line for all of them: false conditions say where they are.
+#define CHECK(x) expect((x), __LINE__)
+void expect(bool good, int line);
+void said(const char *what);                     // the line for all CHECKs since the last one
+bool on_activations(void);
+uint64_t random_next(uint64_t *state);
+
+static inline uint64_t now(void)
+{
+    return threads_native_clock();
+}
+static inline uint64_t milliseconds(uint64_t n)
+{
+    return n * (native_told()->tsc_hz / 1000);
+}
+
+// A program with a checksum that uses every kind of wait (work.c); rounds.
+uint64_t work_run(uint64_t rounds);
+uint64_t work_expected(uint64_t rounds);
+
+void test_functions(void);
+void test_waits(void);
+void test_many(void);
+void test_block(void);
+void test_faults(void);
+void test_timers(void);
+void test_inversion(void);
+void test_nesting(void);
+void test_work(void);
+// Everything that the supervisor has told has come out again.
+void test_accounts(void);
+bool test_event(struct thread *thread, const struct upcall_slot *slot);
