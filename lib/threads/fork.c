@@ -54,7 +54,7 @@ static struct thread *find_record(size_t stack)
     if (here->free != NULL && (t = critical_new(here)) != NULL) {
         return t;
     }
-    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+    for (uint32_t p = 0; p < threads.machine.cpus; p++) {
         struct ready *r = &threads.ready[p];
         if (*(struct thread *volatile *)&r->free != NULL && (t = critical_new(r)) != NULL) {
             return t;

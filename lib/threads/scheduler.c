@@ -13,7 +13,7 @@ static struct ready *highest(void)
     struct ready *best = NULL;
     uint32_t most = 0;
 
-    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+    for (uint32_t p = 0; p < threads.machine.cpus; p++) {
         uint32_t bits = *(volatile uint32_t *)&threads.ready[p].bits;
         if (bits > most) {                           // not less than the highest level, which is what counts
             best = &threads.ready[p];
@@ -24,7 +24,7 @@ static struct ready *highest(void)
 }
 static bool all_empty(void)
 {
-    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+    for (uint32_t p = 0; p < threads.machine.cpus; p++) {
         if (!critical_empty(&threads.ready[p])) {
             return false;
         }
@@ -131,7 +131,7 @@ void scheduler_adopt(void)
     uint64_t holds = *(volatile uint64_t *)&threads.machine.kernel->holds;
     struct thread *self = thread_self(), *t;
 
-    for (uint32_t p = 0; p < THREADS_PROCESSORS; p++) {
+    for (uint32_t p = 0; p < threads.machine.cpus; p++) {
         if (*(volatile uint32_t *)&threads.ready[p].bits == 0 || holds >> p & 1) {
             continue;
         }

@@ -116,6 +116,9 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     }
     threads.setup = *setup;
     threads.machine = setup->machine;
+    if (threads.machine.cpus == 0 || threads.machine.cpus > THREADS_PROCESSORS) {
+        threads.machine.cpus = THREADS_PROCESSORS;
+    }
     threads.on_kernel = setup->kernel != NULL;
     threads_yield = threads.on_kernel ? setup->kernel->yield : critical_yield;
     threads.lifo = setup->order == THREADS_LIFO;

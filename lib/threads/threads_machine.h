@@ -31,6 +31,7 @@ struct threads_machine {
     // Called by the upcall handler for UPCALL_FAULT and UPCALL_OWNER; may be NULL.  It must not block.  The slot is
     // gone afterwards.  A thread with a fault ends, unless this gives true.
     bool (*event)(struct thread *thread, const struct upcall_slot *slot);
+    uint32_t cpus;                               // numbers of processors are below; 0: ABI_MAX_CPUS
 };
 
 // On kernel threads as processors, which know nothing of the library's threads (the FastThreads before activations):

@@ -29,6 +29,7 @@ void threads_native_words(struct threads_setup *setup)
                                     .spins = (uint32_t)native_number("spins", SPINS)};
     setup->processors = processors > THREADS_PROCESSORS ? THREADS_PROCESSORS : (uint32_t)processors;
     setup->machine.now = threads_native_clock;
+    setup->machine.cpus = native_told()->cpus;
     threads_program_setup(setup);
 }
 

@@ -27,7 +27,7 @@ void threads_native_virtual(struct threads_setup *setup, uint32_t count)
     setup->processors = count;
     setup->machine = (struct threads_machine){.kernel = &area.kernel, .user = &area.user, .activation = area.own,
                                               .activations = count, .processors = processors,
-                                              .now = threads_native_clock};
+                                              .now = threads_native_clock, .cpus = count};
     area.kernel.held = count;
     if (threads_begin(setup, threads_native_first, (void *)native_told()) != THREAD_OK) {
         native_print("the threads library cannot begin\n");
