@@ -79,9 +79,9 @@ INLINE void announce(struct thread *self, struct mutex *on)
     __atomic_store_n(&self->on, on, __ATOMIC_RELAXED);
 }
 // w, who is through with its wait, runs next, without a ready list.
-INLINE _Noreturn void hand_to(struct thread *w, struct ready *here, uint32_t *guard)
+INLINE _Noreturn void hand_to(struct thread *w, uint32_t *guard)
 {
-    if (__builtin_expect(here->bits >> w->priority > 1, 0)) {
+    if (__builtin_expect(ready_here()->bits >> w->priority > 1, 0)) {
         w->after |= AFTER_LATE;
     }
     switch_to(w, guard);

@@ -110,7 +110,7 @@ INLINE _Noreturn void pass_and_block(struct thread *self, struct mutex *m, struc
         self->woken = w;
         block(NULL, &m->guard, frame);
     }
-    hand_to(w, ready_here(), &m->guard);
+    hand_to(w, &m->guard);
 }
 // Under the guard: whether the caller may wait.
 INLINE enum thread_status condition_check(struct thread *self, struct mutex *m, struct condition *c)
@@ -154,7 +154,7 @@ CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct c
         __atomic_store_n(&m->word, (uint64_t)w | 1, __ATOMIC_RELEASE);
     }
     wait_over(w);
-    hand_to(w, ready_here(), &m->guard);
+    hand_to(w, &m->guard);
 }
 CRITICAL void body_condition_wait_any(struct thread *self, struct mutex *m, struct condition *c,
                                       struct switch_frame *frame)

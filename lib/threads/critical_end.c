@@ -88,7 +88,7 @@ CRITICAL void critical_exit(struct thread *self)
     guard_take(&r->lock);
     self->next = r->free;
     r->free = self;
-    hand_to(w, r, &r->lock);
+    hand_to(w, &r->lock);                            // it may have moved as it waited for the lock
 }
 CRITICAL void critical_exit_any(struct thread *self)
 {
@@ -123,7 +123,7 @@ CRITICAL void critical_exit_any(struct thread *self)
     self->next = *free.first;
     *free.first = self;
     if (w != NULL) {
-        hand_to(w, ready_here(), free.lock);
+        hand_to(w, free.lock);
     }
     switch_to(next, free.lock);
 }
