@@ -46,17 +46,12 @@ void activation_begin(struct cpu *cpu, struct space *s, const struct space_desc 
     struct instance *in = cpu->instance;
     struct claims *c = &s->claims;
 
-    *c = (struct claims){.schedule = d->schedule};
+    *c = (struct claims){.schedule = d->schedule, .priority = d->priority, .activations = d->activations,
+                         .slots = d->slots, .area = d->area, .area_va = d->area_va, .upcall = d->upcall};
     list_init(&c->link);
     if (d->schedule == SCHEDULE_THREADS) {
         return;
     }
-    c->priority = d->priority;
-    c->activations = d->activations;
-    c->slots = d->slots;
-    c->area = d->area;
-    c->area_va = d->area_va;
-    c->upcall = d->upcall;
     c->page = arch_phys(d->area);
     c->user = arch_phys(d->area + ABI_PAGE);
     c->taken = load_relaxed(&c->page->slots_taken);   // it may have been loaded before
@@ -306,7 +301,6 @@ void activation_leave(struct thread *t)
     t->events = events;
     t->act = ACT_NONE;
     t->home = NULL;
-    t->upcall = t->due = false;
     activation_look();
 }
 

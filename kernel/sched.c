@@ -287,8 +287,22 @@ static void wake_due(struct cpu *cpu, uint64_t now)
     }
 }
 
+// t had its slice.  A claim then waits on the next processor, so that what is left over after equal shares goes round.
+static void go_round(struct cpu *cpu, struct thread *t)
+{
+    struct cpu *next = &cpu->instance->cpu[(cpu->number + 1) % cpu->instance->cpus];
+
+    if (t->act == ACT_CLAIM && t->status == THREAD_READY && may_run(t, next->number)) {
+        dequeue(cpu, t);
+        sched_place(t, next->number);
+        enqueue(next, t, false);
+        sched_poke(cpu, next);
+    }
+}
+
 void sched_tick(struct cpu *cpu)
 {
+    struct thread *runs = cpu->thread;
     uint64_t now = arch_now();
 
     cpu->timer = 0;
@@ -302,6 +316,7 @@ void sched_tick(struct cpu *cpu)
         } else {
             sched_yield(cpu);
             cpu->slice_end = 0;
+            go_round(cpu, runs);
         }
     }
     cpu->resched = true;

@@ -74,10 +74,8 @@ static void preempt_if_lower(struct cpu *cpu, uint64_t now)
 // Take t off the list that it is ready on, to run it here.
 static void take(struct cpu *cpu, struct thread *t)
 {
-    if (t->cpu == cpu->number) {
-        dequeue(cpu, t);
-    } else {
-        dequeue(&cpu->instance->cpu[t->cpu], t);
+    dequeue(&cpu->instance->cpu[t->cpu], t);
+    if (t->cpu != cpu->number) {
         sched_place(t, cpu->number);
     }
 }
@@ -134,6 +132,7 @@ static void settle(struct cpu *cpu)
         cpu->resched = false;
         if (cpu->limits != 0) {
             share_renew(cpu, now);
+            cpu->instance->realloc |= cpu->thread == NULL;    // who ran here may have been a claimant
         }
         preempt_if_lower(cpu, now);
         while (cpu->thread == NULL) {

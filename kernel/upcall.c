@@ -40,13 +40,6 @@ static uint32_t slot_take(struct claims *c)
     return SLOT_NONE;
 }
 
-static void count(struct claims *c, uint32_t kinds)
-{
-    for (uint32_t k = kinds; k != 0; k &= k - 1) {
-        c->page->told[__builtin_ctz(k)]++;
-    }
-}
-
 // Put an event of t in a slot.  False: there is none.
 static bool put(struct telling *x, const struct thread *t, uint32_t kinds)
 {
@@ -68,7 +61,9 @@ static bool put(struct telling *x, const struct thread *t, uint32_t kinds)
         memcpy(&slot->context, &s->frame[0], sizeof(slot->context));
         memcpy(slot->xstate, s->xstate, sizeof(slot->xstate));
     }
-    count(x->c, kinds);
+    for (uint32_t k = kinds; k != 0; k &= k - 1) {
+        x->c->page->told[__builtin_ctz(k)]++;
+    }
     if (x->count++ == 0) {
         x->first = slot;
         x->index = i;

@@ -349,13 +349,28 @@ static void wants_and_cannot(void **state)
     host_shutdown();
 }
 
+// A thread stops before the other processor has heard of a claim: it is shared out anew all the same.
+static void thread_goes(void **state)
+{
+    (void)state;
+    boot(2);
+    make(&a, 4, 8, 0);
+    unload(&a, 0);
+    user_of(&a)->wanted = 2;
+    assert_int_equal(load_activation(&a, 0, RUN_FRESH), ERR_OK);
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    settle();
+    assert_int_equal(page_of(&a)->held, 2);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_timer),        cmocka_unit_test(disabled_and_away), cmocka_unit_test(disabled_in_handler),
         cmocka_unit_test(owner_lies),        cmocka_unit_test(warned_once),       cmocka_unit_test(blocks_for_ever),
         cmocka_unit_test(timer_in_handler),  cmocka_unit_test(interval_runs),     cmocka_unit_test(waiting_claim_goes),
-        cmocka_unit_test(wants_and_cannot),
+        cmocka_unit_test(wants_and_cannot),  cmocka_unit_test(thread_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,55 @@
+// party.h - spaces of activations for tests: their owner, who loads them again, and the program that runs in them.
+#pragma once
+#include "../harness.h"
+
+#include <abi/activation.h>
+
+enum {
+    ACTIVATIONS = 6, SLOTS = 32, AREA_PAGES = 2 + 1 + 1 + SLOTS / 2,
+    AREA = 0x10000000, DATA = 0x20000000, STACKS = 0x30000000,
+    OWN_CALL = 1000,                     // of the program's, to its kernel
+};
+enum command { COMMAND_NONE, COMMAND_RELEASE, COMMAND_ASK, COMMAND_BLOCK, COMMAND_FAULT };
+enum behaviour { WELL_BEHAVED, SCRIBBLES, FORGETS_SLOTS, FAULTS };
+
+// What the program shares with the test.
+struct shared {
+    uint64_t behaviour, random;
+    uint32_t command;                    // whoever sees it first does it
+    uint32_t helps;                      // the most that the supervisor has said
+    uint64_t line[ACTIVATIONS];          // a checksum of each activation, above the number of its steps: 32 bits each
+};
+
+struct party {
+    struct test_space space;
+    struct test_thread thread[ACTIVATIONS];
+    pa_t     area, data, stack;
+    uint32_t priority, activations;
+    va_t     entry;                      // of its upcalls
+    volatile uint64_t blocks, refused, ended;
+};
+
+void party_make(struct party *p, uint32_t priority, enum behaviour behaviour, uint32_t wanted);
+// Load what is not loaded.
+void party_keep(struct party *p);
+void party_end(struct party *p);
+struct shared *party_shared(const struct party *p);
+struct space_kernel_page *party_page(const struct party *p);
+struct space_user_page *party_user(const struct party *p);
+// Ticks for which its activations have run, all together.
+uint64_t party_ran(const struct party *p);
+// Steps of its checksums, which are right, or it is said that they are not.
+uint64_t party_steps(const struct party *p);
+
+// One step of a checksum, and its number.
+static inline uint64_t line_step(uint64_t line)
+{
+    return ((line >> 32) * 1664525 + 1013904223) << 32 | (uint32_t)(line + 1);
+}
+
+// The program: code that is copied to the pages at TEXT of each space.  Upcalls begin at program_entry.
+extern const char __start_program[], __stop_program[], program_entry[];
+_Noreturn void program_upcall(uint64_t first, uint64_t count, const struct activation_kernel *k);
+
+void test_shares(void);
+void test_hostile(void);
