@@ -6,8 +6,9 @@
 
 #include "nbody.h"
 #include "par.h"
+#include "program.h"
 
-int native_main(const struct native_info *info)
+int nbody_main(const struct native_info *info)
 {
     static struct world world;
     struct setup s = {

@@ -1,6 +1,7 @@
 // par.h - the few things that the simulation asks of a thread package.
 //
-// A file for each package gives them: par_native.c kernel threads of appkernels/native, one to one;
+// A file for each package gives them: par_native.c kernel threads of appkernels/native, one to one; par_fast.c
+// FastThreads (lib/threads);
 // test/par_host.c pthreads.  All the types may be zero at first, and stay where they are.
 #pragma once
 #include <stdbool.h>

@@ -6,6 +6,7 @@
 #include <native.h>
 
 #include "par.h"
+#include "program.h"
 
 enum { STACK = 32 * 1024, STACKS = 32 }; // STACKS: of one map
 
@@ -20,6 +21,11 @@ _Static_assert(sizeof(struct native_thread) <= sizeof(struct par_thread), "par_t
 
 static struct par_mutex stacks_lock;
 static va_t free_stacks;                 // stacks_lock  top of the first one; the next is in its highest word
+
+int native_main(const struct native_info *info)
+{
+    return nbody_main(info);
+}
 
 static uint64_t *link_of(va_t stack)
 {

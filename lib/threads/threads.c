@@ -86,7 +86,9 @@ static bool begin_activations(struct thread *first)
     if (!make_idles(m->activations + 1) || !make_handlers(m)) {
         return false;
     }
-    m->user->tick = threads.setup.interval != 0;
+    if (threads.setup.interval != 0) {
+        timers_tick();
+    }
     r->first[first->priority] = r->last[first->priority] = first;
     r->bits = 1u << first->priority;
     m->user->wanted = m->slots != 0 ? 1 : m->activations;

@@ -245,6 +245,7 @@ struct threads_statistics {
     uint64_t stolen;                     // threads taken from another processor's list
     uint64_t released, asked;            // processors given back; calls for more
     uint64_t slots_given;
+    uint64_t deepest;                    // upcalls inside upcalls, most at once
 };
 
 void threads_read_statistics(struct threads_statistics *out);

@@ -201,6 +201,7 @@ void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors
 void timers_run(struct thread *self);            // what is due
 void timers_arm(void);
+void timers_tick(void);
 void woken(struct thread *self);                 // act on self->woken, self->late
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL

@@ -16,6 +16,14 @@ void timers_run(struct thread *self)
         __atomic_fetch_sub(&t->stopping, 1, __ATOMIC_RELEASE);   // pairs with wait_end()
     }
 }
+// From now on the supervisor looks at timers; that it is to begin it finds out by a call.
+void timers_tick(void)
+{
+    if (threads.machine.user->tick == 0) {
+        threads.machine.user->tick = 1;
+        threads.machine.processors();
+    }
+}
 void timers_arm(void)
 {
     uint64_t until = *(volatile uint64_t *)&threads.first_until, before;
@@ -25,7 +33,7 @@ void timers_arm(void)
         return;
     }
     __asm__ volatile("movq %%gs:8, %0" : "=r"(user));
-    threads.machine.user->tick = 1;
     before = user->alarm;
     user->alarm = before >= until && before - until < SAME ? before + 1 : until;
+    timers_tick();
 }

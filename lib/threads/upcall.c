@@ -236,11 +236,20 @@ static void finish(struct thread *self, struct thread *handler)
 {
     struct thread *last = self;
 
+    uint64_t deep = 2;
+
     while (last->waiter != NULL) {
         last = last->waiter;
+        deep++;
     }
     last->waiter = handler->waiter;
     handler->waiter = self;
+    for (last = last->waiter; last != NULL; last = last->waiter) {
+        deep++;
+    }
+    if (deep > threads.count.deepest) {
+        threads.count.deepest = deep;
+    }
     critical_continue(self, handler);
 }
 // The ring has an entry for each slot, so there is room.  No lock: with few slots left, who is stopped here cannot be

@@ -18,6 +18,12 @@ int threads_program(const struct native_info *info);
 // The program may change what the words have set: machine.event, order, stack.  May be left out.
 void threads_program_setup(struct threads_setup *setup);
 
+// The supervisor's page of the program's area; NULL on kernel threads.
+static inline const struct space_kernel_page *threads_native_area(void)
+{
+    return (const struct space_kernel_page *)native_told()->area;
+}
+
 // Once in a file of the program.  activations: how many of its threads can be in the kernel at once, and some more;
 // slots: four times as many is plenty.
 #define THREADS_NATIVE(activations, slots) NATIVE_NOTE(threads_native_upcall, activations, slots)

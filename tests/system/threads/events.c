@@ -1,22 +1,353 @@
-// events.c - what the supervisor tells: refused accesses, timers, blocked threads; and its accounts.
+// events.c - what blocks, what is refused, timers, locks of stopped threads; and the accounts of events.
 #include "test.h"
 
-static uint64_t heard[UPCALL_KINDS];
+enum { BLOCKERS = 12, FILE_PAGES = 8 };
+
+static uint32_t heard[UPCALL_KINDS];     // a
+static volatile uint32_t stop;           // a
+static volatile bool slow;               // the handler of a refused access takes its time
 
 bool test_event(struct thread *thread, const struct upcall_slot *slot)
 {
+    uint64_t begin = now();
+
     (void)thread;
+    while (slow && now() - begin < 8 * native_told()->slice) {
+    }
     for (unsigned k = 0; k < UPCALL_KINDS; k++) {
-        if (slot->kinds >> k & 1) {
-            __atomic_fetch_add(&heard[k], 1, __ATOMIC_SEQ_CST);
-        }
+        __atomic_fetch_add(&heard[k], slot->kinds >> k & 1, __ATOMIC_SEQ_CST);
     }
     return false;
 }
 
-void test_many(void) {}
-void test_block(void) {}
-void test_faults(void) {}
-void test_timers(void) {}
-void test_inversion(void) {}
-void test_accounts(void) {}
+static struct threads_statistics statistics(void)
+{
+    struct threads_statistics s;
+
+    threads_read_statistics(&s);
+    return s;
+}
+
+static void join_all(struct thread **t, unsigned n)
+{
+    while (n-- > 0) {
+        CHECK(thread_join(t[n], NULL) == THREAD_OK);
+    }
+}
+
+// ---- 100,000 threads ----------------------------------------------------------------------------------------
+
+enum { MANY = 100000 };
+static struct thread *many[MANY];
+static struct semaphore gate;
+
+static void *waits(void *argument)
+{
+    (void)semaphore_wait(&gate);
+    return argument;
+}
+
+void test_many(void)
+{
+    uint64_t sum = 0;
+    void *value = NULL;
+
+    semaphore_init(&gate, 0);
+    for (uint64_t i = 0; i < MANY; i++) {
+        CHECK(thread_fork(&many[i], NULL, waits, (void *)i) == THREAD_OK);
+    }
+    said("100,000 threads begin");
+    thread_yield();
+    for (uint64_t i = 0; i < MANY; i++) {
+        semaphore_post(&gate);
+    }
+    for (uint64_t i = 0; i < MANY; i++) {
+        CHECK(thread_join(many[i], &value) == THREAD_OK);
+        sum += (uint64_t)value;
+    }
+    said("and end");
+    check(sum == (uint64_t)MANY * (MANY - 1) / 2, "each has run", sum);
+}
+
+// ---- blocking in the kernel -----------------------------------------------------------------------------------
+
+static void *blocks(void *argument)
+{
+    CHECK(native_block(milliseconds(50)) == ERR_OK);
+    return argument;
+}
+
+static void *computes(void *argument)
+{
+    uint64_t n = 0;
+
+    while (!stop) {
+        n++;
+    }
+    __atomic_fetch_add((uint64_t *)argument, n, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static void block_calls(void)
+{
+    struct thread *t[BLOCKERS], *c;
+    uint64_t counted = 0, begin = now();
+
+    stop = 0;
+    CHECK(thread_fork(&c, NULL, computes, &counted) == THREAD_OK);
+    for (unsigned i = 0; i < BLOCKERS; i++) {
+        CHECK(thread_fork(&t[i], NULL, blocks, NULL) == THREAD_OK);
+    }
+    join_all(t, BLOCKERS);
+    uint64_t took = now() - begin;
+    stop = 1;
+    join_all(&c, 1);
+    said("threads block in the kernel");
+    check(took < milliseconds(50) * BLOCKERS / 2, "all at once", took);
+    check(counted > 0, "others run meanwhile", counted);
+}
+
+static const volatile uint8_t *late;
+
+static void *touches(void *argument)
+{
+    return (void *)(uint64_t)late[(uint64_t)argument * ABI_PAGE];
+}
+
+static void block_pages(void)
+{
+    static const char name[] = "bin/threads_test";
+    struct thread *t[FILE_PAGES], *c;
+    uint64_t counted = 0, begin = now();
+    va_t va = 0;
+    void *value = NULL;
+
+    err_t e = native_map_file(name, sizeof(name) - 1, FILE_PAGES * ABI_PAGE, milliseconds(50), &va);
+    if (!check(e == ERR_OK, "a file whose pages come late", e)) {
+        return;
+    }
+    late = (const volatile uint8_t *)va;
+    stop = 0;
+    CHECK(thread_fork(&c, NULL, computes, &counted) == THREAD_OK);
+    for (uintptr_t i = 0; i < FILE_PAGES; i++) {
+        CHECK(thread_fork(&t[i], NULL, touches, (void *)i) == THREAD_OK);
+    }
+    for (unsigned i = FILE_PAGES; i-- > 0;) {
+        CHECK(thread_join(t[i], &value) == THREAD_OK);
+    }
+    uint64_t took = now() - begin;
+    CHECK((uint64_t)value == 0x7f);                  // the first byte of an ELF file
+    stop = 1;
+    join_all(&c, 1);
+    said("threads wait for pages");
+    check(took >= milliseconds(50) && took < milliseconds(50) * FILE_PAGES / 2, "at once", took);
+    check(counted > 0, "and others run", counted);
+}
+
+void test_block(void)
+{
+    struct threads_statistics before = statistics(), after;
+
+    block_calls();
+    block_pages();
+    after = statistics();
+    uint64_t blocked = after.told[3] - before.told[3];
+    check(!on_activations() || blocked >= BLOCKERS + FILE_PAGES, "upcalls of what had blocked", blocked);
+}
+
+// ---- refused accesses -----------------------------------------------------------------------------------------
+
+static void *touches_nothing(void *argument)
+{
+    *(volatile int *)0x123000 = 1;
+    CHECK(false);
+    return argument;
+}
+
+static unsigned deeper(unsigned n)
+{
+    volatile uint8_t room[512];
+
+    room[n % 512] = (uint8_t)n;
+    return n == 0 ? 0 : deeper(n + 1) + room[n % 512];
+}
+
+static void *overflows(void *argument)
+{
+    return (char *)argument + deeper(1);
+}
+
+void test_faults(void)
+{
+    struct thread *t;
+    void *value = (void *)1;
+    uint32_t before = heard[7];
+
+    if (!on_activations()) {
+        return;
+    }
+    CHECK(thread_fork(&t, NULL, touches_nothing, NULL) == THREAD_OK && thread_join(t, &value) == THREAD_OK);
+    CHECK(value == NULL);
+    CHECK(thread_fork(&t, NULL, overflows, NULL) == THREAD_OK && thread_join(t, &value) == THREAD_OK);
+    CHECK(value == NULL);
+    said("a thread whose access is refused ends, and only that one");
+    check(heard[7] - before == 2, "the program has heard of it", heard[7] - before);
+}
+
+// With interval=TICKS much shorter than what the handler takes: it is stopped, again and again.
+void test_nesting(void)
+{
+    struct thread *t;
+
+    if (!on_activations()) {
+        return;
+    }
+    slow = true;
+    CHECK(thread_fork(&t, NULL, touches_nothing, NULL) == THREAD_OK && thread_join(t, NULL) == THREAD_OK);
+    slow = false;
+    said("an upcall handler is stopped by upcalls");
+    check(statistics().deepest >= 3, "three deep at least", statistics().deepest);
+}
+
+// ---- timers ---------------------------------------------------------------------------------------------------
+
+static volatile uint64_t turn;
+
+static void *insists(void *argument)
+{
+    uint64_t me = (uint64_t)argument;
+
+    while (turn < 20) {                              // never waits, never yields
+        if (turn % 2 == me) {
+            turn++;
+        }
+    }
+    return NULL;
+}
+
+// interval=TICKS is in the program's words.
+void test_timers(void)
+{
+    struct thread *t[2];
+    uint64_t counted = 0;
+    uint32_t before = heard[4];
+
+    turn = 0;
+    CHECK(thread_fork(&t[0], NULL, insists, (void *)0) == THREAD_OK);
+    CHECK(thread_fork(&t[1], NULL, insists, (void *)1) == THREAD_OK);
+    join_all(t, 2);
+    said("threads that never wait take turns");
+    stop = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(thread_fork(&t[i], NULL, computes, &counted) == THREAD_OK);
+    }
+    uint64_t begin = now();
+    CHECK(thread_sleep(begin + milliseconds(20)) == THREAD_OK && now() >= begin + milliseconds(20));
+    stop = 1;
+    join_all(t, 2);
+    said("one that sleeps comes back although others compute");
+    (void)before;
+}
+
+// ---- locks of stopped threads -----------------------------------------------------------------------------------
+
+static struct semaphore busy;
+static uint64_t highs;
+
+// Low ones that are in the library's locks nearly all the time.
+static void *churns(void *argument)
+{
+    while (!stop) {
+        semaphore_post(&busy);
+        (void)semaphore_wait(&busy);
+        thread_yield();
+    }
+    return argument;
+}
+
+static void *high(void *argument)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        semaphore_post(&busy);
+        (void)semaphore_wait(&busy);
+        (void)thread_sleep(now() + milliseconds(1) / 20);
+        highs++;
+    }
+    return argument;
+}
+
+void test_inversion(void)
+{
+    struct thread_attributes up = {.has_priority = true, .priority = 30}, down = {.has_priority = true, .priority = 2};
+    struct thread *t[9];
+
+    stop = 0;
+    semaphore_init(&busy, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        CHECK(thread_fork(&t[i], &down, churns, NULL) == THREAD_OK);
+    }
+    CHECK(thread_fork(&t[8], &up, high, NULL) == THREAD_OK);
+    join_all(&t[8], 1);
+    stop = 1;
+    join_all(t, 8);
+    said("a high thread gets on although low ones are stopped in the library's locks");
+    check(highs == 200, "to its end", highs);
+}
+
+// ---- a rival --------------------------------------------------------------------------------------------------
+
+static void *spends(void *until)
+{
+    while (now() < (uint64_t)until) {
+    }
+    return NULL;
+}
+
+// Bursts of threads that compute, with pauses, at random (seed=N).
+void test_burst(void)
+{
+    uint64_t state = native_number("seed", 1) | 1;
+    struct thread *t[8];
+
+    for (unsigned i = 0; i < native_number("bursts", 200); i++) {
+        unsigned n = 1 + (unsigned)(random_next(&state) % 8);
+        for (unsigned j = 0; j < n; j++) {
+            uint64_t until = now() + random_next(&state) % milliseconds(3);
+            CHECK(thread_fork(&t[j], NULL, spends, (void *)until) == THREAD_OK);
+        }
+        join_all(t, n);
+        CHECK(thread_sleep(now() + random_next(&state) % milliseconds(3)) == THREAD_OK);
+    }
+    said("bursts");
+}
+
+// ---- accounts -------------------------------------------------------------------------------------------------
+
+void test_accounts(void)
+{
+    const struct space_kernel_page *k = threads_native_area();
+    struct threads_statistics s = {0};
+    uint64_t begin = now();
+
+    if (k == NULL) {
+        return;
+    }
+    // Until nothing is on its way: as many events told by the supervisor as taken by the library.
+    bool equal = false;
+    while (!equal && now() - begin < milliseconds(2000)) {
+        (void)thread_sleep(now() + milliseconds(5));
+        s = statistics();
+        equal = true;
+        for (unsigned i = 0; i < UPCALL_KINDS; i++) {
+            equal = equal && *(volatile const uint64_t *)&k->told[i] == s.told[i];
+        }
+    }
+    check(equal, "events told are events taken", k->told[3]);
+    check(s.contexts == s.ready + s.dropped + s.continued + s.nested, "contexts balance", s.contexts);
+    uint64_t held = *(volatile const uint32_t *)&k->held;
+    check(k->told[0] - k->told[9] - k->released == held, "processors added, taken and given back", held);
+    check(s.told[2] >= s.told[3], "no more unblocked than blocked", s.told[2] - s.told[3]);
+    native_print("upcalls %lu contexts %lu recovered %lu nested %lu continued %lu dropped %lu\n",
+                 (unsigned long)s.upcalls, (unsigned long)s.contexts, (unsigned long)s.recovered,
+                 (unsigned long)s.nested, (unsigned long)s.continued, (unsigned long)s.dropped);
+}

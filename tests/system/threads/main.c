@@ -3,7 +3,8 @@
 //   functions   each function of the library      work        a checksum over all kinds of waits
 //   many        100,000 threads                   block       calls and pages that block
 //   faults      refused accesses                  timers      rotation and alarms
-//   inversion   locks of stopped threads          accounts    at last: events balance
+//   inversion   locks of stopped threads          nesting     upcalls inside upcalls
+//   burst       wants processors now and then     accounts    at last: events balance
 #include "test.h"
 
 THREADS_NATIVE(32, 128);
@@ -77,7 +78,7 @@ int threads_program(const struct native_info *info)
     static const struct { const char *word; void (*run)(void); } tests[] = {
         {"functions", test_functions}, {"work", test_work}, {"many", test_many}, {"block", test_block},
         {"faults", test_faults}, {"timers", test_timers}, {"inversion", test_inversion},
-        {"accounts", test_accounts},
+        {"nesting", test_nesting}, {"burst", test_burst}, {"accounts", test_accounts},
     };
 
     (void)info;

@@ -32,6 +32,7 @@ void test_faults(void);
 void test_timers(void);
 void test_inversion(void);
 void test_nesting(void);
+void test_burst(void);
 void test_work(void);
 // Everything that the supervisor has told has come out again.
 void test_accounts(void);
