@@ -145,9 +145,7 @@ void activation_tell(struct thread *t, uint32_t kinds)
         list_append(&c->events, &t->activation);
         set_pending(c, 1);
     }
-    if (kinds != UPCALL_BLOCKED) {                // alone: the claim that follows tells it, and no share changes
-        activation_look();
-    }
+    activation_look();
 }
 
 void activation_handling(struct thread *t, bool on)

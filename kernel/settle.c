@@ -154,31 +154,23 @@ static void settle(struct cpu *cpu)
 // What changes shares of processors is also found on the way: a processor that idles, a claim that had to be given up.
 static void allocate(struct cpu *cpu)
 {
-    unsigned i = 0;
-
-    do {
+    for (unsigned i = 0; i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched); i++) {
         if (cpu->instance->realloc) {
             allocator_run(cpu);
         }
-        settle(cpu);
-    } while (++i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched));
-}
-
-static void decide(struct cpu *cpu)
-{
-    if (cpu->instance->nclaimants != 0) {
-        allocate(cpu);
-    } else {
         settle(cpu);
     }
 }
 
 void sched_exit(struct cpu *cpu)
 {
-    decide(cpu);
+    settle(cpu);
     if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
         cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
-        decide(cpu);
+        settle(cpu);
+    }
+    if (cpu->instance->nclaimants != 0) {
+        allocate(cpu);
     }
     if (cpu->ready_count > 0) {
         place_offer(cpu);
