@@ -57,9 +57,9 @@ void scheduler_waited(struct thread *self)
     uint64_t until = self->until;
 
     if (until != 0) {
-        self->until = 0;
         (void)__atomic_compare_exchange_n(&threads.waited_until, &until, UINT64_MAX, false, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED);
+        *(volatile uint64_t *)&self->until = 0;      // last: dropped before, it is seen to have waited
     }
 }
 static void give_up(struct thread *self)
