@@ -73,6 +73,14 @@ static void handle(unsigned p, uint32_t n)
     assert_true(false);
 }
 
+// The program keeps the context that it runs on n, and gives the processor back.
+static void put_away(unsigned p, uint32_t n)
+{
+    place[p][frame_on(n)->rbx - 1] = WITH_PROGRAM;
+    frame_on(n)->rbx = 0;
+    (void)call(n, SYS_processor_release, 0, 0, 0);
+}
+
 static void act(unsigned p, uint32_t n)
 {
     struct thread *t = host_instance()->cpu[n].thread;
@@ -92,10 +100,8 @@ static void act(unsigned p, uint32_t n)
         user_of(&party[p])->wanted = below(5);
         (void)call(n, SYS_processors, 0, 0, 0);
         break;
-    case 3:                                       // the program has put its context away
-        place[p][frame_on(n)->rbx - 1] = WITH_PROGRAM;
-        frame_on(n)->rbx = 0;
-        (void)call(n, SYS_processor_release, 0, 0, 0);
+    case 3:
+        put_away(p, n);
         break;
     case 4:
         (void)call(n, SYS_yield, 0, 0, 0);
@@ -172,14 +178,16 @@ static bool done(void)
     return true;
 }
 
-// Nobody blocks any more: what is with the supervisor comes back.
+// Nobody blocks any more, and nobody wants a processor: what is with the supervisor comes back.
 static void drain(void)
 {
+    user_of(&party[0])->wanted = user_of(&party[1])->wanted = 0;
     for (unsigned round = 0; round < 4000 && !done(); round++) {
         uint32_t n = round % host_instance()->cpus;
         struct thread *t = host_instance()->cpu[n].thread;
         if (round % 50 == 0) {
             wake_all();
+            look();
         }
         t = host_instance()->cpu[n].thread;
         if (t != NULL && t->home != NULL && t->depth > 0) {
@@ -187,7 +195,7 @@ static void drain(void)
         } else if (t != NULL && t->home != NULL && frame_on(n)->rip == UPCALL) {
             handle(t->home->o.id == party[0].space ? 0 : 1, n);
         } else if (t != NULL && t->home != NULL) {
-            (void)call(n, SYS_processors, 0, 0, 0);
+            put_away(t->home->o.id == party[0].space ? 0 : 1, n);
         }
         look();
         host_advance(host_instance()->slice / 4);
