@@ -97,15 +97,15 @@ static struct record *oldest_spare(struct instance *in, uint64_t pfn)
 struct record *pmap_crowded(struct instance *in, uint64_t pfn)
 {
     struct record *oldest = NULL;
-    uint32_t count = 0;
+    uint32_t count = 0, all = 0;
 
-    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
+    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r), all++) {
         if (!r->locked && r->type == RECORD_MAPPING) {
             oldest = r;
             count++;
         }
     }
-    walked(in, count);
+    in->work += all < 4 * PMAP_WAYS ? all : 4 * PMAP_WAYS;       // locked ones too, but less than a step
     if (count < PMAP_WAYS) {
         return NULL;
     }
