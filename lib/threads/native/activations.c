@@ -4,7 +4,10 @@
 // library, with upcalls disabled (entry.S), and then is the library's first.
 #include "threads_native.h"
 
+enum { PAUSE = 100000 };                 // ticks
+
 void threads_native_begin(void);
+void threads_native_pause(void);
 extern const char threads_native_release[], threads_native_release_end[];
 
 _Static_assert((int)NATIVE_UPCALL_ROOM >= (int)THREADS_RECORD, "a record above each stack");
@@ -21,6 +24,12 @@ static void processors(void)
 static void wait_until(uint64_t until)
 {
     (void)sys_wait(until);
+}
+
+// Another activation begins the library; it needs the processor, if there is one only.
+void threads_native_pause(void)
+{
+    wait_until(threads_native_clock() + PAUSE);
 }
 
 void threads_native_begin(void)

@@ -14,17 +14,24 @@ threads_native_upcall:
     je 2f
     movl $0, 24(%rax)
     jmp 1b
-2:  cmpl $0, begun(%rip)
-    jne 3f
-    pushq %rdi
+2:  pushq %rdi
     pushq %rsi
     pushq %rdx
+    movl $1, %eax
+    xchgl %eax, begins(%rip)
+    testl %eax, %eax
+    jne 3f
     call threads_native_begin
-    popq %rdx
+    movl $1, begun(%rip)
+// Its beginner may be blocked, for a page or in a call: then this one is an upcall of another activation.
+3:  cmpl $0, begun(%rip)
+    jne 4f
+    call threads_native_pause
+    jmp 3b
+4:  popq %rdx
     popq %rsi
     popq %rdi
-    movl $1, begun(%rip)
-3:  movq %gs:8, %rax
+    movq %gs:8, %rax
     movl $0, 24(%rax)
     jmp threads_upcall
 
@@ -38,6 +45,8 @@ threads_native_release_end:
 
     .bss
     .balign 4
+begins:
+    .long 0
 begun:
     .long 0
 
