@@ -3,8 +3,9 @@
 #include "host.h"
 
 #include <immintrin.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,18 @@ static void take_lock(void)
 static void give_lock(void)
 {
     __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+// The host has fewer processors than there are here, and others use them too: who waits for an answer sleeps.
+static void set_op(unsigned p, enum host_op op)
+{
+    __atomic_store_n(&processor[p].op, op, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &processor[p].op, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+static void wait_op(unsigned p, enum host_op op)
+{
+    while (__atomic_load_n(&processor[p].op, __ATOMIC_ACQUIRE) == op) {
+        syscall(SYS_futex, &processor[p].op, FUTEX_WAIT_PRIVATE, op, NULL, NULL, 0);
+    }
 }
 void host_seed(uint64_t seed)
 {
@@ -279,7 +292,7 @@ static void on_signal(int number_, siginfo_t *info, void *context)
     if (number_ == SIGUSR1) {
         op = (enum host_op)processor[p].op;
         processor[p].done = op != HOST_NONE && act(p, uc, op);
-        __atomic_store_n(&processor[p].op, HOST_NONE, __ATOMIC_RELEASE);
+        set_op(p, HOST_NONE);
     } else if (is_at(uc, host_release)) {
         released(p, uc);
     } else if (is_at(uc, host_wait)) {
@@ -309,12 +322,9 @@ static void *processor_main(void *argument)
     sigaltstack(&stack, NULL);
     _writegsbase_u64(p);
     for (;;) {
-        if (__atomic_load_n(&processor[p].op, __ATOMIC_ACQUIRE) == HOST_NONE) {
-            sched_yield();
-        } else {
-            raise(SIGUSR1);              // comes back when the processor is parked
-            _writegsbase_u64(p);
-        }
+        wait_op(p, HOST_NONE);
+        raise(SIGUSR1);                  // comes back when the processor is parked
+        _writegsbase_u64(p);
     }
     return NULL;
 }
@@ -326,13 +336,11 @@ bool host_do(unsigned p, enum host_op op)
     if (held == (op == HOST_ADD)) {
         return false;
     }
-    __atomic_store_n(&processor[p].op, op, __ATOMIC_RELEASE);
+    set_op(p, op);
     if (held) {
         pthread_kill(processor[p].thread, SIGUSR1);
     }
-    while (__atomic_load_n(&processor[p].op, __ATOMIC_ACQUIRE) != HOST_NONE) {
-        sched_yield();
-    }
+    wait_op(p, op);
     host.ops++;
     return processor[p].done;
 }
