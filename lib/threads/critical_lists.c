@@ -4,6 +4,7 @@
 #include "guard.h"
 
 void body_continue(struct thread *self, struct thread *to, struct switch_frame *frame);
+void body_come_back(struct thread *self, struct switch_frame *frame);
 
 // ---- handlers -------------------------------------------------------------------------------------------------
 
@@ -13,8 +14,23 @@ CRITICAL void body_continue(struct thread *self, struct thread *to, struct switc
     save_to(self, frame);
     switch_to(to, &to->after);                       // no lock: a word that is 0
 }
+SWITCHING(critical_come_back, body_come_back, rsi);
+CRITICAL void body_come_back(struct thread *self, struct switch_frame *frame)
+{
+    struct thread *to = self->waiter;
+
+    if (to == NULL) {
+        switch_back(frame);
+    }
+    self->waiter = NULL;
+    self->next = to->held;
+    to->held = self;
+    save_to(self, frame);
+    switch_to(to, &to->after);
+}
 CRITICAL void critical_end_for(struct thread *self, struct thread *to)
 {
+    self->waiter = NULL;                             // not before: dropped until here, it has one
     switch_and_end(self, to, &to->after);
 }
 CRITICAL void critical_schedule(struct thread *self, struct ready *from)

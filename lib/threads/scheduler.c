@@ -88,7 +88,6 @@ void scheduler_free(struct thread *self)
     __atomic_store_n(&self->phase, PHASE_SCHEDULING, __ATOMIC_SEQ_CST);
     waiter = *(struct thread *volatile *)&self->waiter;
     if (waiter != NULL) {
-        self->waiter = NULL;
         critical_end_for(self, waiter);
     }
 }
@@ -96,7 +95,7 @@ void scheduler_free(struct thread *self)
 static void run_timers(struct thread *self)
 {
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
-        __atomic_store_n(&self->phase, PHASE_EVENTS, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&self->phase, PHASE_LOCKS, __ATOMIC_SEQ_CST);
         timers_run(self);
         timers_arm();
         scheduler_free(self);

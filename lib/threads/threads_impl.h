@@ -46,8 +46,9 @@ enum thread_kind { FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE };
 enum flow_phase {                        // of handlers and idle flows
     PHASE_LEFT = 0,                      // nobody is on its stack
     PHASE_GIVEN = 1,                     // its slot is in the ring, or filled
-    PHASE_EVENTS = 1,                    // it has events that it must finish
+    PHASE_EVENTS = 1,                    // it has contexts that may hold locks, or other handlers that have
     PHASE_SCHEDULING = 2,                // it has nothing, and looks for a thread
+    PHASE_LOCKS = 3,                     // it has threads to make ready, and may wait for locks
 };
 
 enum { STOP_TIMEOUT = 1, STOP_CANCEL = 2 };              // why a wait ends too early
@@ -84,7 +85,7 @@ struct thread {
     size_t stack;                        // I  bytes
     uint32_t large;                      // I  its stack is not of the usual size
     void *got;                           // h  of a joiner: what the other one gave
-    struct thread *waiter;               // h  a handler that goes on when this one is through
+    struct thread *waiter;               // h  a handler that goes on when this one is through, or in PHASE_LOCKS
     struct thread *recovered;            // o  of a handler: what threads_recover came back with
     uint64_t until;                      // t  under the timer lock; 0: not a timed wait
     struct thread *later, *sooner;       // t
@@ -100,6 +101,7 @@ struct thread {
     struct control_words recover;        // for threads_recover
     uint64_t overwritten[2];             // below the frame, by a recovery that is about to pop it
     struct stopped stopped;
+    struct thread *held;                 // h  handlers in PHASE_LOCKS that it is to continue
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
 };
 
@@ -150,7 +152,9 @@ _Noreturn void critical_exit(struct thread *self);
 void critical_exit_kernel(struct thread *self);          // of a kernel thread, which goes on
 // Continue `to`, another handler; the caller is continued by it.
 void critical_continue(struct thread *self, struct thread *to);
-// As well, but the caller ends.
+// Go on with self->waiter, if there is one, which continues the caller later.
+void critical_come_back(struct thread *self);
+// As critical_continue, but the caller ends.
 void critical_end_for(struct thread *self, struct thread *to);
 // Run the first thread of a ready list; comes back if there is none.
 void critical_schedule(struct thread *self, struct ready *from);

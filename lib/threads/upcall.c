@@ -3,7 +3,8 @@
 // Its record is at the top of the stack of the first event's slot.  What it does, in this order:
 //   1. Each context is taken out of its slot.  One in a critical section is first run to the end of that, so afterwards
 //      nobody of this upcall holds a spin lock.
-//   2. Handlers among them, which have events themselves, are continued, and come back when they are through: so
+//   2. Handlers among them, which have events themselves, are continued: first those that are not through with this,
+//      which come back as soon as they are (PHASE_LOCKS), if somebody has continued them; then all, to their ends.  So
 //      nobody waits for a lock whose holder is in the hands of a handler that does not run.
 //   3. Threads go to the ready list.  The slots go back to the ring; that of a handler's own stack as soon as a later
 //      one sees that the stack is not used, many at a time.
@@ -22,7 +23,7 @@ const char *threads_release_address;
 
 struct batch {
     struct thread *threads, *last;       // to be made ready, in order
-    struct thread *handlers;             // to be continued
+    struct thread *handlers;             // to be continued: with contexts that may hold locks
     bool adopt;                          // there may be lists of processors that are lost
     bool unblocked;
 };
@@ -127,13 +128,27 @@ static struct thread *recover(struct thread *self, const struct upcall_slot *slo
 
 // ---- whose context it is --------------------------------------------------------------------------------------
 
-static void keep_handler(struct batch *b, struct thread *handler)
+static void hold(struct thread **list, struct thread *handler)
 {
-    count(&threads.count.continued, 1);
-    handler->next = b->handlers;
-    b->handlers = handler;
+    handler->next = *list;
+    *list = handler;
 }
-static void keep(struct batch *b, struct thread *flow)
+// And all that wait for it: each of them can go on.
+static void keep_handlers(struct thread *self, struct batch *b, struct thread *handler)
+{
+    uint64_t deep = 1;
+
+    for (struct thread *waiter; handler != NULL; handler = waiter) {
+        waiter = handler->waiter;
+        handler->waiter = NULL;
+        hold(handler->phase == PHASE_LOCKS ? &self->held : &b->handlers, handler);
+        deep++;
+    }
+    if (deep > threads.count.deepest) {
+        threads.count.deepest = deep;
+    }
+}
+static void keep(struct thread *self, struct batch *b, struct thread *flow)
 {
     if (flow->kind == FLOW_THREAD) {
         count(&threads.count.ready, 1);
@@ -142,18 +157,16 @@ static void keep(struct batch *b, struct thread *flow)
         b->last = flow;
         return;
     }
-    if (flow->phase == PHASE_EVENTS) {
-        keep_handler(b, flow);
+    if (flow->phase == PHASE_EVENTS || flow->phase == PHASE_LOCKS) {
+        count(&threads.count.continued, 1);
+        keep_handlers(self, b, flow);
         return;
     }
     // A scheduler.  Those that waited for it as long as it had events still have theirs.
     count(&threads.count.dropped, 1);
     scheduler_waited(flow);
-    if (flow->waiter != NULL) {
-        flow->waiter->next = b->handlers;
-        b->handlers = flow->waiter;
-        flow->waiter = NULL;
-    }
+    keep_handlers(self, b, flow->waiter);
+    flow->waiter = NULL;
     __atomic_store_n(&flow->phase, PHASE_LEFT, __ATOMIC_RELEASE);
 }
 static void take_context(struct thread *self, struct batch *b, const struct upcall_slot *slot)
@@ -183,12 +196,9 @@ static void take_context(struct thread *self, struct batch *b, const struct upca
     } else {
         save_context(flow, slot, rip);
     }
-    if (behind != NULL) {
-        behind->next = b->handlers;
-        b->handlers = behind;
-    }
+    keep_handlers(self, b, behind);
     if (flow != NULL) {
-        keep(b, flow);
+        keep(self, b, flow);
     }
 }
 
@@ -231,26 +241,26 @@ static void take_event(struct thread *self, struct batch *b, const struct upcall
 
 // ---- 2, 3 -----------------------------------------------------------------------------------------------------
 
-// Let another handler finish its events; it continues this one, and this one then those that waited for it before.
-static void finish(struct thread *self, struct thread *handler)
+// Let another handler go on; this one is continued when it is through, or has come to PHASE_LOCKS.
+static void go_on(struct thread *self, struct thread *handler)
 {
-    struct thread *last = self;
-
-    uint64_t deep = 2;
-
-    while (last->waiter != NULL) {
-        last = last->waiter;
-        deep++;
-    }
-    last->waiter = handler->waiter;
     handler->waiter = self;
-    for (last = last->waiter; last != NULL; last = last->waiter) {
-        deep++;
-    }
-    if (deep > threads.count.deepest) {
-        threads.count.deepest = deep;
-    }
     critical_continue(self, handler);
+}
+static void finish(struct thread *self, struct thread *handlers)
+{
+    for (struct thread *next; handlers != NULL; handlers = next) {
+        next = handlers->next;
+        go_on(self, handlers);
+    }
+    *(volatile uint32_t *)&self->phase = PHASE_LOCKS;    // first: stopped from here on, it is held as one of these
+    if (*(struct thread *volatile *)&self->waiter != NULL) {
+        critical_come_back(self);
+    }
+    while ((handlers = *(struct thread *volatile *)&self->held) != NULL) {
+        self->held = handlers->next;
+        go_on(self, handlers);
+    }
 }
 // The ring has an entry for each slot, so there is room.  No lock: with few slots left, who is stopped here cannot be
 // told, and others must not wait for him.  An entry's upper bits say in which round it was written; who finds one that
@@ -330,10 +340,7 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
         take_event(self, &b, &threads.machine.slot[slot]);
         slot = threads.machine.slot[slot].next;
     }
-    for (struct thread *handler = b.handlers, *next; handler != NULL; handler = next) {
-        next = handler->next;
-        finish(self, handler);
-    }
+    finish(self, b.handlers);
     for (struct thread *t = b.threads, *next; t != NULL; t = next) {
         next = t->next;
         critical_ready(self, t);
