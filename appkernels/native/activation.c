@@ -11,6 +11,9 @@
 // The keeper takes no lock that an activation can hold, as the service thread: it may have to load the one who has it.
 // Where it needs the program's lock it tries, and comes again a little later.
 //
+// Where descriptors are few, loading one writes another back.  Found out, the keeper leaves fresh ones out for a while
+// (PRESSED) but for a few: what has been begun comes first, and the program needs the processor more than the keeper.
+//
 // The end: the space is unloaded, and with it what is in the program.  What is in a handler is loaded again until it
 // finds that the program ends (task_return) and leaves; then it waits for the keeper to bury it, who is the last.
 //
@@ -19,6 +22,8 @@
 #include <sys.h>
 
 #include "program.h"
+
+enum { PRESSED = 50000000, FEW = 2 };    // ns; fresh activations beyond one for each processor
 
 static struct place *place_of(const struct program *p)
 {
@@ -174,20 +179,41 @@ static err_t end_badly(struct task *keeper, const struct task *t)
     return ERR_OK;
 }
 
-// All that are not loaded: those in handlers first, since one of them may have the lock.  ERR_AGAIN: there was no room
-// for some; ERR_STALE: the space is gone.
-static err_t load_all(struct task *keeper)
+static uint64_t count_loaded(const struct program *p)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < p->note.activations; i++) {
+        n += is_loaded(p->activation[i]);
+    }
+    return n;
+}
+
+static bool is_fresh(const struct task *t)
+{
+    return t->thread.state->depth == 0 && t->thread.state->run == RUN_FRESH;
+}
+
+// All that are not loaded, fresh ones as long as fewer than `most` are loaded; those in handlers first, since one of
+// them may have the lock.  ERR_AGAIN: there was no room for some; ERR_STALE: the space is gone.
+static err_t load_all(struct task *keeper, uint64_t most)
 {
     struct program *p = keeper->program;
+    uint64_t loaded = count_loaded(p);
     err_t worst = ERR_OK;
 
     for (uint64_t i = 0; i < 2 * p->note.activations && !program_ending(p); i++) {
         struct task *t = p->activation[i % p->note.activations];
-        if (is_loaded(t) || (i < p->note.activations && t->thread.state->depth == 0)) {
+        if (is_loaded(t) || (i < p->note.activations && t->thread.state->depth == 0) ||
+            (is_fresh(t) && loaded >= most)) {
             continue;
         }
         err_t e = prepare(t) ? load(t) : end_badly(keeper, t);
+        loaded += e == ERR_OK;
         worst = e != ERR_OK ? e : worst;
+    }
+    if (count_loaded(p) < loaded) {
+        p->pressed = ak_now() + ak_ticks_from_ns(PRESSED);
     }
     return worst;
 }
@@ -271,11 +297,12 @@ static void keep(void *arg)
     struct program *p = keeper->program;
 
     while (!program_ending(p)) {
-        err_t s = load_space(keeper), e = load_all(keeper);
+        bool pressed = p->pressed > ak_now();
+        err_t s = load_space(keeper), e = load_all(keeper, pressed ? ak_system->cpus + FEW : p->note.activations);
         if (s == ERR_OK && e == ERR_OK) {
-            (void)ak_block(&keeper->thread, 0);
+            (void)ak_block(&keeper->thread, p->pressed > ak_now() ? p->pressed : 0);
         }
-        ak_pause();                      // where descriptors are few, loading one again writes another back
+        ak_pause();
     }
     __atomic_store_n(&p->keeper, NULL, __ATOMIC_RELEASE);
     while (end_round(p) != 0) {

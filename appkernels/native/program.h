@@ -10,7 +10,7 @@
 //   activation.c  programs that schedule their own threads: their area, loading activations, the end
 //
 // Locking: a mutex for each program covers its memory, its threads and their waiting.  Fields:
-// I immutable after the start  l program.lock  a atomic
+// I immutable after the start  l program.lock  a atomic  k the keeper only
 #pragma once
 #include <abi/activation.h>
 #include <abi/types.h>
@@ -45,6 +45,7 @@ struct program {
     pa_t           area;                 // I  likewise
     struct task   *activation[ACTIVATIONS_MOST];         // I  by index; stay until the keeper buries them
     struct task   *keeper;               // a  NULL: not yet, or not any more
+    uint64_t       pressed;              // k  moment until which there are too few descriptors for all its activations
 };
 
 struct task {                            // a kernel thread of a program

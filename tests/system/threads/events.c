@@ -5,7 +5,7 @@ enum { BLOCKERS = 12, FILE_PAGES = 8 };
 
 static uint32_t heard[UPCALL_KINDS];     // a
 static volatile uint32_t stop;           // a
-static volatile bool slow;               // the handler of a refused access goes on until upcalls have come inside upcalls
+static volatile bool slow;               // the handler of a refused access waits for upcalls inside upcalls
 
 static struct threads_statistics statistics(void)
 {
