@@ -11,7 +11,7 @@ CACHES = {'default': '', 'tiny': 'kernels=2,spaces=3,threads=4,mappings=64',
           'small': 'kernels=4,spaces=8,threads=16,mappings=256'}
 LINE = re.compile(r'^\s*(?://|#|/\*|\*)\s*test:\s+(.*?)(?:\*/)?\s*$')
 KEYS = {'smp': '1', 'cache': 'default', 'timeout': '60', 'libc': 'musl', 'mem': '512M', 'numa': '1', 'args': '',
-        'stdin': '', 'status': '', 'host': 'yes', 'match': '', 'icount': 'no', 'slice': '', 'add': '',
+        'stdin': '', 'status': '', 'host': 'yes', 'match': '', 'icount': 'no', 'slice': '', 'append': '', 'add': '',
         'policy': '', 'first': 'srm', 'kernels': '', 'label': '', 'skip': '', 'shell': 'busybox'}
 
 

@@ -306,9 +306,10 @@ static void *spends(void *until)
 // Bursts of threads that compute, with pauses, at random (seed=N).
 void test_burst(void)
 {
-    uint64_t state = native_number("seed", 1) | 1;
+    uint64_t seed = native_number("seed", 1), state = seed * 2 + 1;
     struct thread *t[8];
 
+    native_print("burst: seed %lu\n", (unsigned long)seed);
     for (unsigned i = 0; i < native_number("bursts", 200); i++) {
         unsigned n = 1 + (unsigned)(random_next(&state) % 8);
         for (unsigned j = 0; j < n; j++) {
