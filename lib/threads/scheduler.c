@@ -134,7 +134,8 @@ void scheduler_adopt(void)
         if (*(volatile uint32_t *)&threads.ready[p].bits == 0 || holds >> p & 1) {
             continue;
         }
-        while ((t = critical_take(&threads.ready[p])) != NULL) {
+        // The caller may go on anywhere meanwhile, also there: then it is its own list.
+        while (&threads.ready[p] != ready_here() && (t = critical_take(&threads.ready[p])) != NULL) {
             critical_ready(self, t);
         }
     }
