@@ -6,7 +6,7 @@
 // they are right, and it gets its share, if there are descriptors for all.
 #include "party.h"
 
-enum { HOSTILE = 3, PRIORITY = 5, MEDDLES = 400 };
+enum { HOSTILE = 3, PRIORITY = 5, MEDDLES = 1000 };
 
 static struct party good, bad[HOSTILE];
 
@@ -82,5 +82,6 @@ void test_hostile(void)
         party_end(&bad[i]);
     }
     CHECK(EVENTUALLY((party_keep(&good), party_steps(&good)) > before), "it goes on");
+    party_check(&good, "and each of its workers");
     party_end(&good);
 }

@@ -18,6 +18,11 @@ struct space_user_page *party_user(const struct party *p)
     return window(p->area + ABI_PAGE);
 }
 
+struct activation_user *activation_words(const struct party *p, uint32_t i)
+{
+    return (struct activation_user *)window(p->area + area_user_blocks(p->activations)) + i;
+}
+
 uint64_t party_ran(const struct party *p)
 {
     uint64_t ran = 0;
@@ -46,6 +51,25 @@ uint64_t party_steps(const struct party *p)
         steps += (uint32_t)line;
     }
     return steps;
+}
+
+// party_keep() meanwhile: where descriptors are few, none of them may be loaded.
+void party_check(struct party *p, const char *name)
+{
+    const struct shared *s = party_shared(p);
+    uint64_t before[ACTIVATIONS];
+    uint32_t moved = 0, all = (1u << p->activations) - 1;
+
+    memcpy(before, s->line, sizeof(before));
+    for (uint64_t until = now() + milliseconds(20000); moved != all && now() < until;) {
+        party_keep(p);
+        (void)sys_wait(now() + milliseconds(1));
+        for (uint32_t i = 0; i < p->activations; i++) {
+            moved |= (uint32_t)(__atomic_load_n(&s->line[i], __ATOMIC_RELAXED) != before[i]) << i;
+        }
+    }
+    (void)party_steps(p);
+    check(moved == all && s->wrong == 0, name, "of its workers only %x get on, %u wrong", moved, s->wrong);
 }
 
 // ---- its handlers -------------------------------------------------------------------------------------------
@@ -99,7 +123,7 @@ static pa_t page_at(const struct party *p, va_t va, uint64_t *flags)
         *flags = page == 0 || page == 2 ? MAP_READ : *flags;
         return p->area + page * ABI_PAGE;
     }
-    if (va >= STACKS && va < STACKS + ACTIVATIONS * (va_t)ABI_PAGE) {
+    if (va >= STACKS && va < STACKS + STACK_PAGES * (va_t)ABI_PAGE) {
         return p->stack + (va - STACKS) / ABI_PAGE * ABI_PAGE;
     }
     if (va >= TEXT && va < TEXT + text_pages * ABI_PAGE) {
@@ -171,7 +195,7 @@ void party_make(struct party *p, uint32_t priority, enum behaviour behaviour, ui
     }
     if (p->area == 0) {
         p->area = run_of(AREA_PAGES);
-        p->stack = run_of(ACTIVATIONS);
+        p->stack = run_of(STACK_PAGES);
         p->data = page_take();
         p->space.place = window(page_take());
     }
@@ -183,11 +207,12 @@ void party_make(struct party *p, uint32_t priority, enum behaviour behaviour, ui
     p->blocks = p->refused = p->ended = 0;
     party_shared(p)->behaviour = behaviour;
     party_shared(p)->random = now();
+    party_shared(p)->fresh = (1u << p->activations) - 1;
     struct space_user_page *u = party_user(p);
     struct upcall_slot *slot = window(p->area + area_slots(p->activations));
     for (uint32_t i = 0; i < SLOTS_MOST; i++) {
         u->slot[i] = i % SLOTS;
-        slot[i % SLOTS].stack = STACKS + ABI_PAGE;
+        slot[i % SLOTS].stack = STACKS + (i % SLOTS + 1) * (va_t)ABI_PAGE;
     }
     u->slots_given = SLOTS;
     u->tick = 1;
@@ -200,6 +225,7 @@ void party_make(struct party *p, uint32_t priority, enum behaviour behaviour, ui
         p->thread[i].on_exception = on_exception;
         p->thread[i].desc.priority = priority;
         p->thread[i].desc.activation = i;
+        activation_words(p, i)->interval = machine->slice;
     }
 }
 
@@ -212,12 +238,22 @@ static bool is_done(err_t e, const char *what)
     return e == ERR_OK;
 }
 
+// Where all descriptors are in use, one comes for another: so not before that one could run.
+static bool is_turn(struct party *p)
+{
+    if (stats->free_threads == 0 && now() - p->turn < 4 * machine->slice) {
+        return false;
+    }
+    p->turn = now();
+    return true;
+}
+
 static void keep_thread(struct party *p, struct test_thread *t)
 {
     struct thread_state *s = t->state;
     oid_t id;
 
-    if (thread_loaded(t) || p->space.id == 0) {
+    if (thread_loaded(t) || p->space.id == 0 || !is_turn(p)) {
         return;
     }
     if (s->reason >= REASON_EXITED) {
@@ -245,7 +281,7 @@ void party_keep(struct party *p)
         __atomic_store_n(&p->space.id, id, __ATOMIC_RELEASE);
     }
     for (uint32_t i = 0; i < p->activations; i++) {
-        keep_thread(p, &p->thread[i]);
+        keep_thread(p, &p->thread[(p->turn / machine->slice + i) % p->activations]);
     }
 }
 

@@ -7,6 +7,8 @@
 enum {
     ACTIVATIONS = 6, SLOTS = 32, AREA_PAGES = 2 + 1 + 1 + SLOTS / 2,
     AREA = 0x10000000, DATA = 0x20000000, STACKS = 0x30000000,
+    WORKER_STACKS = STACKS + SLOTS * ABI_PAGE, STACK_PAGES = SLOTS + ACTIVATIONS,
+    READY_MOST = 2 * STACK_PAGES, NOWHERE = 0x123000,
     OWN_CALL = 1000,                     // of the program's, to its kernel
 };
 enum command { COMMAND_NONE, COMMAND_RELEASE, COMMAND_ASK, COMMAND_BLOCK, COMMAND_FAULT };
@@ -17,7 +19,12 @@ struct shared {
     uint64_t behaviour, random;
     uint32_t command;                    // whoever sees it first does it
     uint32_t helps;                      // the most that the supervisor has said
-    uint64_t line[ACTIVATIONS];          // a checksum of each activation, above the number of its steps: 32 bits each
+    uint64_t line[ACTIVATIONS];          // a checksum of each worker, above the number of its steps: 32 bits each
+    uint32_t wrong;                      // workers that ran twice, handlers that failed
+    uint32_t fresh, left;                // workers that can begin; slots whose stack is not used any more: a bit each
+    uint32_t next, last;                 // where to look in `ready`
+    va_t     ready[READY_MOST];          // contexts: the frames on their stacks
+    uint64_t heard[UPCALL_KINDS];        // events, by bit of upcall_kind
 };
 
 struct party {
@@ -26,6 +33,7 @@ struct party {
     pa_t     area, data, stack;
     uint32_t priority, activations;
     va_t     entry;                      // of its upcalls
+    uint64_t turn;                       // when one of them was loaded last
     volatile uint64_t blocks, refused, ended;
 };
 
@@ -36,6 +44,9 @@ void party_end(struct party *p);
 struct shared *party_shared(const struct party *p);
 struct space_kernel_page *party_page(const struct party *p);
 struct space_user_page *party_user(const struct party *p);
+struct activation_user *activation_words(const struct party *p, uint32_t i);
+// Each of its workers gets on from now on.
+void party_check(struct party *p, const char *name);
 // Ticks for which its activations have run, all together.
 uint64_t party_ran(const struct party *p);
 // Steps of its checksums, which are right, or it is said that they are not.

@@ -62,6 +62,7 @@ static void end(unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         CHECK(EVENTUALLY(account_balances(&party[i])), "what was told agrees with what is held");
+        CHECK(party_shared(&party[i])->wrong == 0, "each context goes on once");
         party_end(&party[i]);
     }
 }
