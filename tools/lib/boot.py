@@ -22,6 +22,7 @@ OPTIONS = (
     ('cwd', 'PATH', 'folder that the program starts in (default /)'),
     ('cache', 'kernels=N,spaces=N,threads=N,mappings=N', 'sizes of the supervisor\'s caches; any of the four'),
     ('slice', 'US', 'length of a time slice in microseconds'),
+    ('jitter', 'SEED', 'slices of random length, for tests'),
     ('policy', 'FILE', 'policy file: which kernels run, with what (default tools/policy/unix)'),
     ('first', 'NAME', 'the kernel that boots first (default srm); any other runs alone, without a policy'),
     ('icount', None, 'one tick per instruction: slower, but every run is the same'),
@@ -151,6 +152,8 @@ def parse(arguments):
     o.words = caches(found['cache']) if 'cache' in found else []
     if 'slice' in found:
         o.words.append('slice=%d' % number(found, 'slice', 1, 10**9, 0))
+    if 'jitter' in found:
+        o.words.append('jitter=%d' % number(found, 'jitter', 1, 10**9, 0))
     o.words += found.get('append', '').split()
     o.first = found.get('first', 'srm')
     o.policy = found.get('policy')

@@ -11,20 +11,21 @@ CACHES = {'default': '', 'tiny': 'kernels=2,spaces=3,threads=4,mappings=64',
           'small': 'kernels=4,spaces=8,threads=16,mappings=256'}
 LINE = re.compile(r'^\s*(?://|#|/\*|\*)\s*test:\s+(.*?)(?:\*/)?\s*$')
 KEYS = {'smp': '1', 'cache': 'default', 'timeout': '60', 'libc': 'musl', 'mem': '512M', 'numa': '1', 'args': '',
-        'stdin': '', 'status': '', 'host': 'yes', 'match': '', 'icount': 'no', 'slice': '', 'append': '', 'add': '',
-        'policy': '', 'first': 'srm', 'kernels': '', 'label': '', 'skip': '', 'shell': 'busybox'}
+        'stdin': '', 'status': '', 'host': 'yes', 'match': '', 'icount': 'no', 'slice': '', 'add': '',
+        'jitter': '', 'policy': '', 'first': 'srm', 'kernels': '', 'label': '', 'skip': '', 'shell': 'busybox'}
 
 
 class Test:
     """One run: a description and the values chosen from its lists."""
 
-    def __init__(self, kind, name, source, options, smp, cache, libc):
+    def __init__(self, kind, name, source, options, smp, cache, libc, jitter):
         self.kind, self.source, self.options = kind, source, options
         self.stem = name
-        self.smp, self.cache, self.libc = smp, cache, libc
+        self.smp, self.cache, self.libc, self.jitter = smp, cache, libc, jitter
         self.name = '.'.join([kind, name] + ([libc] if libc == 'glibc' else []) +
                              (['smp%d' % smp] if kind != 'command' else []) +
-                             ([re.sub('/', '-', cache)] if cache != 'default' else []))
+                             ([re.sub('/', '-', cache)] if cache != 'default' else []) +
+                             (['jitter' + jitter] if jitter else []))
 
     def beside(self, name):
         """A file named in a test line."""
@@ -57,8 +58,9 @@ def read_options(files):
 def expand(kind, name, source, files):
     options = read_options(files)
     libcs = options['libc'].split(',') if source.endswith('.c') and kind == 'linux' else ['musl']
-    return [Test(kind, name, source, options, int(smp), cache, libc)
-            for libc in libcs for smp in options['smp'].split(',') for cache in options['cache'].split(',')]
+    return [Test(kind, name, source, options, int(smp), cache, libc, jitter)
+            for libc in libcs for smp in options['smp'].split(',') for cache in options['cache'].split(',')
+            for jitter in [''] + [seed for seed in options['jitter'].split(',') if seed and cache == 'default']]
 
 
 def all_tests():

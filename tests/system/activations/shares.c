@@ -25,7 +25,7 @@ static bool measure_once(unsigned n, const uint32_t *percent, uint32_t got[3])
     return good;
 }
 
-// The host may let a processor of the emulator rest; so there are three attempts.
+// The host may let a processor of the emulator rest; so there are ten attempts.
 static void measure(unsigned n, const uint32_t *percent, const char *name)
 {
     uint32_t got[3] = {0};
@@ -35,7 +35,7 @@ static void measure(unsigned n, const uint32_t *percent, const char *name)
         party_keep(&party[i]);
     }
     sleep_for(4 * machine->slice);
-    for (unsigned i = 0; i < 3 && !good; i++) {
+    for (unsigned i = 0; i < 10 && !good; i++) {
         good = measure_once(n, percent, got);
     }
     check(good, name, "of one processor in percent %u %u %u", got[0], got[1], got[2]);
