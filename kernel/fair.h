@@ -4,6 +4,7 @@
 // Higher levels come first.  On one level each ready or running thread claims one processor, and each space of
 // activations as many as it wants; processors are dealt in rounds, one to each who still wants one.  If the last round
 // has fewer than there are claimants, all of them get one more to claim, and take turns.
+// Takes time in proportion to claimants, levels and processors, and for `most` to the logarithm of these.
 // Scheduler Activations, 4.1.
 #pragma once
 #include "cpu.h"
@@ -12,6 +13,8 @@ struct claimant {
     uint32_t level;              // below CPU_LEVELS
     uint32_t wants;
     uint32_t gets;               // out: at most wants
+    uint32_t most;               // out: what it would get if it wanted all, and the others what they want
+    struct claimant *next, *part;        // for fair_share(): on its level; who takes part in the next round
 };
 
 // threads[level]: ready or running there; those of other levels than `levels` do not count.

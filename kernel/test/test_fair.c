@@ -5,12 +5,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "fair.h"
 
-enum { LEVEL = 40 };
+enum { LEVEL = 40, MANY = 64 };
 
 static void expect(uint32_t processors, uint32_t threads, const uint32_t *wants, const uint32_t *gets, uint32_t n)
 {
@@ -99,12 +100,76 @@ static void at_random(void **state)
     }
 }
 
+// The definition: in each round one to everybody who has had one in each round before, and wants more.
+static void naive(uint32_t processors, const uint32_t *threads, struct claimant *c, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        c[i].gets = 0;
+    }
+    for (uint32_t level = CPU_LEVELS; level-- > 0 && processors > 0;) {
+        uint32_t count = threads[level];
+        for (uint32_t round = 0; processors > 0; round++, count = 0) {
+            for (uint32_t i = 0; i < n; i++) {
+                bool part = c[i].level == level && c[i].wants > round;
+                c[i].gets += part;
+                count += part;
+            }
+            if (count == 0) {
+                break;
+            }
+            processors -= min_of(count, processors);
+        }
+    }
+}
+
+// What it would get if it wanted all: deal again.
+static uint32_t naive_most(uint32_t processors, const uint32_t *threads, const struct claimant *c, uint32_t n,
+                           uint32_t i)
+{
+    struct claimant all[MANY];
+
+    memcpy(all, c, n * sizeof(*c));
+    all[i].wants = processors > c[i].wants ? processors : c[i].wants;
+    naive(processors, threads, all, n);
+    return all[i].gets;
+}
+
+// Many claimants on a few levels, with threads on some and between: the same as by the definition.
+static void as_defined(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed < 2000; seed++) {
+        uint32_t threads[CPU_LEVELS] = {0};
+        uint64_t levels = 0;
+        struct claimant c[MANY], want[MANY];
+        srand(seed);
+        uint32_t n = (uint32_t)rand() % (MANY + 1), processors = (uint32_t)rand() % 65, spread = 1u << rand() % 7;
+        uint32_t greed = 1u << rand() % 8;
+        for (uint32_t i = 0; i < (uint32_t)rand() % 8; i++) {
+            uint32_t level = (uint32_t)rand() % spread;
+            threads[level] = (uint32_t)rand() % 9;
+            levels |= 1ull << level;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            c[i] = (struct claimant){.level = (uint32_t)rand() % spread, .wants = (uint32_t)rand() % greed, .gets = 99};
+        }
+        memcpy(want, c, sizeof(c));
+        naive(processors, threads, want, n);
+        fair_share(processors, levels, threads, c, n);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_int_equal(c[i].gets, want[i].gets);
+            assert_int_equal(c[i].most, naive_most(processors, threads, c, n, i));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),
         cmocka_unit_test(higher_first),
         cmocka_unit_test(at_random),
+        cmocka_unit_test(as_defined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
