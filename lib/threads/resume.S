@@ -1,6 +1,8 @@
 // resume.S - where flows begin, and where stopped ones go on.
+// Their frames are the last ones for a debugger, which is told so (.cfi_undefined).
 #include "offsets.h"
     .text
+    .cfi_sections .debug_frame
 
 // An upcall: RSP is 8 below the handler's record, FS base is 0 until it has one (upcall.c knows).
     .globl threads_upcall
@@ -12,9 +14,12 @@ threads_upcall:
 // A new thread: its record is FS base, and everything is in there.
     .globl threads_start
 threads_start:
+    .cfi_startproc
+    .cfi_undefined rip
     movq %fs:0, %rdi
     call threads_main
     ud2
+    .cfi_endproc
 
 // threads_become(t): the caller is thread t from now on, and its stack is left.
     .globl threads_become
@@ -29,8 +34,11 @@ threads_become_idle:
     leaq -16(%rdi), %rsp
     .globl threads_idle_start
 threads_idle_start:
+    .cfi_startproc
+    .cfi_undefined rip
     call scheduler_loop
     ud2
+    .cfi_endproc
 
 // The rest of a stopped flow, after its frame (struct stopped).  Not by IRET, which in some emulators reads the stack
 // with the rights of the supervisor.  As long as RIP is between these two symbols nothing is

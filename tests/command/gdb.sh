@@ -9,7 +9,7 @@ for _ in $(seq 100); do
 done
 port=$(sed -n 's/.*target remote :\([0-9]*\).*/\1/p' err)
 sleep 1
-timeout 60 gdb -q -batch -ex "target remote :$port" -x "$TOOLS/gdb" -ex 'hbreak kernel_boot' -ex continue \
+timeout 60 gdb -q -batch -d "$(dirname "$TOOLS")" -ex "target remote :$port" -x "$TOOLS/gdb" -ex 'hbreak kernel_boot' -ex continue \
     -ex backtrace -ex 'quoin-symbols srm' -ex 'info threads' -ex 'delete' -ex detach "$BUILD/quoin.elf" > out 2>&1 ||
     { cat out; exit 1; }
 cat out

@@ -28,6 +28,7 @@ OPTIONS = (
     ('icount', None, 'one tick per instruction: slower, but every run is the same'),
     ('timeout', 'S', 'end everything after S seconds, with status 124'),
     ('gdb', None, 'wait for gdb before the first instruction, and print what to type'),
+    ('dump', 'FILE', 'if it is ended early (--timeout, a signal, ^]), first write its memory to FILE, for gdb'),
     ('verbose', None, 'show the QEMU command line and the system\'s log on stderr'),
     ('help', None, 'show this'),
     ('append', 'WORDS', None),           # more words for the supervisor's command line
@@ -169,6 +170,7 @@ def parse(arguments):
     o.machine = found.get('machine', 'pvh')
     o.iso = found.get('iso')
     o.monitor = found.get('monitor')
+    o.dump = found.get('dump')
     o.plugin = found.get('plugin')
     o.tty, o.rows, o.cols = 0, 0, 0
     o.no_input = False               # said at boot: a byte sent later would come at a time of its own
@@ -263,7 +265,8 @@ def command_line(o):
 
 
 def qemu(o, archive_file, serial, port):
-    """The command that boots the machine; serial: descriptors of the three serial ports' sockets."""
+    """The command that boots the machine; serial: descriptors of the sockets of the three serial ports, and with --dump
+    of the monitor."""
     c = ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max']
     if o.icount:
         c += ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed', '1',
@@ -289,7 +292,9 @@ def qemu(o, archive_file, serial, port):
         c += ['-drive', 'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
               '-drive', 'if=pflash,format=raw,unit=1,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd']
     c += ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
-    for n, descriptor in enumerate(serial):
+    if o.dump:
+        c += ['-chardev', 'socket,id=monitor,fd=%d' % serial[3], '-mon', 'chardev=monitor']
+    for n, descriptor in enumerate(serial[:3]):
         c += ['-chardev', 'socket,id=serial%d,fd=%d' % (n, descriptor), '-serial', 'chardev:serial%d' % n]
     if o.gdb:
         c += ['-S', '-gdb', 'tcp:127.0.0.1:%d' % port]

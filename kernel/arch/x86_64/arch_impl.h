@@ -54,6 +54,7 @@ struct cpu_tables {
     uint64_t   gdt[8];                         // p
     struct tss tss;                            // I
     uint64_t   lost[LOST_FRAMES];              // p  machine_check.c: failed memory, to be told of; address + 1
+    struct cpu *cpu;                           // I  for tools/gdb: whatever runs, all tables are found from here
 };
 
 // What of struct cpu's arch[] is used for what.

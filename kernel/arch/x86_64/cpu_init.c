@@ -176,6 +176,7 @@ void arch_cpu_init(struct cpu *cpu)
     cpu->arch[ARCH_APIC_ID] = machine.acpi.apic_id[machine.order[cpu->number]];
     features_enable();
     cpu_tables_use(cpu->number);
+    ((struct cpu_tables *)(area_of(cpu->number) + AREA_TABLES))->cpu = cpu;
     msr_write(MSR_GS_BASE, (uint64_t)cpu);
     msr_write(MSR_KERNEL_GS, 0);
     msr_write(MSR_SYSENTER_CS, 0);
