@@ -302,7 +302,8 @@ static void keep(void *arg)
         if (s == ERR_OK && e == ERR_OK) {
             (void)ak_block(&keeper->thread, p->pressed > ak_now() ? p->pressed : 0);
         }
-        ak_pause();
+        // The program gets on meanwhile, with what there is.
+        task_sleep(keeper, ak_now() + ak_system->slice / (p->pressed > ak_now() ? 1 : 8));
     }
     __atomic_store_n(&p->keeper, NULL, __ATOMIC_RELEASE);
     while (end_round(p) != 0) {
