@@ -9,12 +9,18 @@
 #include "sched.h"
 #include "upcall.h"
 
-void activation_look(void)
+static void look(uint8_t what)
 {
     struct cpu *cpu = arch_cpu();
 
-    cpu->instance->realloc = true;
+    cpu->instance->realloc |= what;
     cpu->resched = true;
+}
+
+void activation_look(struct space *s)
+{
+    s->claims.changed = LOOK_WANTS | LOOK_CLAIMS;
+    look(REALLOC_SPACES);
 }
 
 // ---- the space ----------------------------------------------------------------------------------------------
@@ -54,6 +60,7 @@ void activation_begin(struct cpu *cpu, struct space *s, const struct space_desc 
     }
     c->page = arch_phys(d->area);
     c->user = arch_phys(d->area + ABI_PAGE);
+    c->slot = arch_phys(d->area + area_slots(d->activations));
     c->taken = load_relaxed(&c->page->slots_taken);   // it may have been loaded before
     list_init(&c->fresh);
     list_init(&c->events);
@@ -82,24 +89,17 @@ void activation_end(struct cpu *cpu, struct space *s)
     for (uint32_t i = 0; i < in->cpus; i++) {
         in->cpu[i].limits--;
     }
-    activation_look();
+    look(REALLOC_ALL);
 }
 
 // ---- processors held, events ----------------------------------------------------------------------------------
-
-static struct activation_kernel *block_of(const struct thread *t)
-{
-    const struct claims *c = &t->home->claims;
-
-    return (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
-}
 
 void activation_hold(struct thread *t, bool on)
 {
     struct claims *c = &t->home->claims;
     uint64_t bit = 1ull << t->cpu;
 
-    store_relaxed(&block_of(t)->processor, t->cpu);
+    store_relaxed(&t->block->processor, t->cpu);
     if (((c->holds & bit) != 0) == on) {
         return;
     }
@@ -115,14 +115,9 @@ static struct activation_user *user_of(const struct claims *c, uint32_t index)
     return (struct activation_user *)arch_phys(c->area + area_user_blocks(c->activations)) + index;
 }
 
-struct activation_user *activation_user(const struct thread *t)
-{
-    return user_of(&t->home->claims, t->index);
-}
-
 bool activation_quiet(const struct thread *t)
 {
-    return load_relaxed(&activation_user(t)->disabled) != 0;
+    return load_relaxed(&t->user->disabled) != 0;
 }
 
 bool activation_disabled(const struct thread *t, const struct space *s)
@@ -145,7 +140,7 @@ void activation_tell(struct thread *t, uint32_t kinds)
         list_append(&c->events, &t->activation);
         set_pending(c, 1);
     }
-    activation_look();
+    activation_look(t->home);
 }
 
 void activation_handling(struct thread *t, bool on)
@@ -153,7 +148,7 @@ void activation_handling(struct thread *t, bool on)
     if (t->handling != on) {
         t->handling = on;
         t->home->claims.handlers += on ? 1 : -1u;
-        activation_look();
+        activation_look(t->home);
     }
 }
 
@@ -188,16 +183,17 @@ void activation_recycle(struct thread *t)
     list_append(&t->home->claims.fresh, &t->activation);
 }
 
-void activation_end_claim(struct thread *t)
+void activation_end_claim(struct thread *t, bool keeps)
 {
     struct claims *c = &t->home->claims;
 
-    if (!t->entering || !t->added) {
+    if (!keeps && !(t->entering && t->added)) {
         activation_hold(t, false);
     }
     c->count--;
+    c->entering -= t->entering;
     c->dropping -= t->drop;
-    t->drop = false;
+    t->entering = t->drop = false;
     t->upcall = t->due = false;
 }
 
@@ -206,7 +202,7 @@ void activation_pause(struct thread *t)
     t->act = ACT_STOPPED;
     t->paused = true;
     list_append(&t->home->claims.paused, &t->activation);
-    activation_look();
+    activation_look(t->home);
 }
 
 // ---- coming and going -----------------------------------------------------------------------------------------
@@ -236,8 +232,10 @@ void activation_init(struct thread *t, const struct thread_desc *d)
 static void fill_block(struct thread *t)
 {
     const struct claims *c = &t->home->claims;
-    struct activation_kernel *k = block_of(t);
+    struct activation_kernel *k = (struct activation_kernel *)arch_phys(c->area + area_kernel_blocks()) + t->index;
 
+    t->user = user_of(c, t->index);
+    t->block = k;
     k->index = t->index;
     k->user = c->area_va + area_user_blocks(c->activations) + t->index * sizeof(struct activation_user);
     k->area = c->area_va;
@@ -250,7 +248,8 @@ void activation_join(struct thread *t, struct space *s)
     t->fresh = t->paused = t->quiet = false;
     list_init(&t->activation);
     fill_block(t);
-    activation_look();
+    activation_look(s);
+    look(REALLOC_ALL);
     if (t->depth > 0) {
         t->act = ACT_BLOCKED;
         t->space = NULL;
@@ -288,18 +287,19 @@ void activation_leave(struct thread *t)
     }
     uint32_t events = events_of(t);
     if (t->act == ACT_CLAIM) {
-        activation_end_claim(t);
+        activation_end_claim(t, false);
     }
     if (t->events != 0 && !t->paused && !list_empty(&t->activation)) {
         set_pending(&t->home->claims, -1);
     }
     list_remove(&t->activation);
     activation_handling(t, false);
+    activation_look(t->home);
+    look(REALLOC_ALL);
     t->home->claims.stalled -= t->stalled;
     t->events = events;
     t->act = ACT_NONE;
     t->home = NULL;
-    activation_look();
 }
 
 void activation_write_back(struct thread *t)

@@ -30,6 +30,7 @@ struct cpu;
 struct space;
 struct thread;
 
+enum look { LOOK_WANTS = 1, LOOK_CLAIMS = 2 };
 enum activation_state { ACT_NONE, ACT_FRESH, ACT_CLAIM, ACT_BLOCKED, ACT_STOPPED };
 
 struct claims {                        // of a space; all but link and schedule only with SCHEDULE_ACTIVATIONS
@@ -40,9 +41,12 @@ struct claims {                        // of a space; all but link and schedule 
     va_t     area_va, upcall;          // I
     struct space_kernel_page *page;    // I  owner's memory, as the following
     struct space_user_page   *user;    // I
+    struct upcall_slot       *slot;    // I
     uint32_t count;                    // l  activations that are CLAIM
     uint32_t dropping;                 // l  of them, such as have been told to leave their processors
-    uint32_t target;                   // l  how many there should be
+    uint32_t entering;                 // l  of them, such as are in line
+    uint8_t  level, wants, gets;       // l  for the policy, and its answer: see fair.h
+    uint8_t  changed;                  // l  what the allocator has to look at: enum look
     uint32_t taken;                    // l  slots, modulo 2^32
     uint64_t holds;                    // l  processors, a bit each
     uint32_t held;                     // l  how many
@@ -81,14 +85,15 @@ bool  activation_ready(struct thread *t);
 // kinds.  CLAIM: it begins an upcall with these kinds.
 void  activation_resume(struct cpu *cpu, struct thread *t, uint32_t kinds);
 
-// Shares of processors may have changed.
-void  activation_look(void);
+// What s wants or has may have changed.
+void  activation_look(struct space *s);
 // For claim.c and upcall.c.  Its context, or that it has blocked, is to be told.
 void  activation_tell(struct thread *t, uint32_t kinds);
 // It goes on by itself when there is a processor.
 void  activation_pause(struct thread *t);
-// Nor does its space hold the processor that it has, or would go on with, if it has one.
-void  activation_end_claim(struct thread *t);
+// It claims none any more.  The processor that it has, or would go on with, is held no more, unless its space `keeps`
+// it.
+void  activation_end_claim(struct thread *t, bool keeps);
 // A BLOCKED one runs its handler, or is ready to; or waits again.
 void  activation_handling(struct thread *t, bool on);
 // Has its program disabled upcalls?
@@ -108,7 +113,6 @@ bool  activation_goes_on(struct thread *t);
 void  activation_withdrawn(struct thread *t);
 // It has no context any more, and no claim.
 void  activation_recycle(struct thread *t);
-struct activation_user *activation_user(const struct thread *t);
 
 // For the allocator.  One more claim: paused ones first; NULL: there is no activation.
 struct thread *activation_claim(struct space *s);

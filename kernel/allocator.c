@@ -8,6 +8,8 @@
 #include "share.h"
 #include "upcall.h"
 
+enum { LOOKS = 256 };          // at threads in line, at most
+
 static uint32_t min_of(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -15,37 +17,47 @@ static uint32_t min_of(uint32_t a, uint32_t b)
 
 // ---- the input of the policy ----------------------------------------------------------------------------------
 
-static void count_list(const struct list *l, uint32_t most, uint32_t *count)
+static uint32_t count_list(const struct list *l, uint32_t most, uint32_t *looks)
 {
-    for (const struct list *n = l->next; n != l && *count < most; n = n->next) {
-        *count += list_entry(n, struct thread, queue)->act == ACT_NONE;
+    uint32_t count = 0;
+
+    for (const struct list *n = l->next; n != l && count < most && *looks > 0; n = n->next, --*looks) {
+        count += list_entry(n, struct thread, queue)->act == ACT_NONE;
     }
+    return count;
 }
 
-// Threads that claim a processor each, by level: not more than there are processors count.  Gives the levels that may
-// have some.
+// Threads that claim a processor each, by level, from the highest on: not more than there are processors count.  Gives
+// the levels that may have some.
 static uint64_t count_threads(struct instance *in, uint32_t threads[CPU_LEVELS])
 {
     uint64_t levels = 0;
+    uint32_t total = 0, looks = LOOKS;
 
     for (uint32_t i = 0; i < in->cpus; i++) {
-        struct cpu *c = &in->cpu[i];
+        const struct cpu *c = &in->cpu[i];
         if (c->thread != NULL && c->thread->act == ACT_NONE) {
             threads[c->thread->level]++;
             levels |= 1ull << c->thread->level;
         }
         levels |= c->ready_mask;
-        for (uint64_t mask = c->ready_mask; mask != 0; mask &= mask - 1) {
-            uint32_t level = (uint32_t)__builtin_ctzll(mask);
-            count_list(&c->ready[level], in->cpus, &threads[level]);
+    }
+    for (uint64_t mask = levels; mask != 0 && total < in->cpus;) {
+        uint32_t level = 63 - (uint32_t)__builtin_clzll(mask);
+        mask &= ~(1ull << level);
+        for (uint32_t i = 0; i < in->cpus; i++) {
+            if (in->cpu[i].ready_mask >> level & 1) {
+                threads[level] += count_list(&in->cpu[i].ready[level], in->cpus, &looks);
+            }
         }
+        total += threads[level];
     }
     return levels;
 }
 
 // What it asks for.  Something that waits to be told or to go on needs one, which the space has until it gives it back;
 // and so does each handler.
-static uint32_t wants(const struct instance *in, const struct space *s)
+static uint32_t wants(struct instance *in, const struct space *s)
 {
     const struct claims *c = &s->claims;
     uint32_t wanted = min_of(load_relaxed(&c->user->wanted), in->cpus);
@@ -56,7 +68,11 @@ static uint32_t wants(const struct instance *in, const struct space *s)
     if (wanted == 0 && (c->count > 0 || !list_empty(&c->events) || !list_empty(&c->paused))) {
         wanted = 1;
     }
-    return min_of(wanted, c->count + activation_spare(c, wanted)) + c->handlers;
+    if (wanted > c->count) {
+        wanted = min_of(wanted, c->count + activation_spare(c, wanted - c->count));
+        in->work += c->activations;
+    }
+    return min_of(wanted + c->handlers, in->cpus);
 }
 
 // Within its kernel's share somewhere is within.
@@ -69,6 +85,20 @@ static uint32_t level_of(const struct instance *in, const struct space *s)
         base = k->share[i].base;
     }
     return base + min_of(s->claims.priority, k->limits.max_priority);
+}
+
+// Has what the policy knows of this space changed?
+static bool ask(struct instance *in, struct space *s)
+{
+    struct claims *c = &s->claims;
+    uint32_t level = level_of(in, s), wanted = wants(in, s);
+    bool other = level != c->level || wanted != c->wants;
+
+    c->level = (uint8_t)level;
+    c->wants = (uint8_t)wanted;
+    c->changed &= (uint8_t)~LOOK_WANTS;
+    in->work += WORK_ASK;
+    return other;
 }
 
 static struct space *space_of(struct list *n)
@@ -98,7 +128,7 @@ static struct thread *least(struct instance *in, const struct space *s, bool wai
         if (t == NULL || (!waited && activation_quiet(t))) {
             continue;
         }
-        uint64_t rank = load_relaxed(&activation_user(t)->priority) | (uint64_t)(waited && c->ready_count == 0) << 32;
+        uint64_t rank = load_relaxed(&t->user->priority) | (uint64_t)(waited && c->ready_count == 0) << 32;
         if (best == NULL || rank < best_rank) {
             best = t;
             best_rank = rank;
@@ -118,10 +148,10 @@ static struct thread *ready_claim(struct space *s)
     return NULL;
 }
 
-// One claim less, if that can be.
+// One claim less, if that can be.  One in a handler leaves its processor when the handler goes back.
 static bool take_back(struct cpu *cpu, struct space *s)
 {
-    struct thread *t = ready_claim(s);
+    struct thread *t = s->claims.entering != 0 ? ready_claim(s) : NULL;
 
     if (t != NULL) {
         activation_unclaim(cpu, t);
@@ -131,14 +161,16 @@ static bool take_back(struct cpu *cpu, struct space *s)
     if (t == NULL) {
         return false;
     }
-    if (t == cpu->thread) {
+    if (t == cpu->thread && t->depth == 0) {
         sched_leave(cpu);
         activation_dropped(cpu, t);
         return true;
     }
-    t->drop = true;
+    t->drop = t->upcall = t->due = true;
     s->claims.dropping++;
-    sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
+    if (t != cpu->thread) {
+        sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
+    }
     return true;
 }
 
@@ -170,18 +202,25 @@ static bool add(struct cpu *cpu, struct space *s)
 
 // ---- the shares -----------------------------------------------------------------------------------------------
 
-static void adjust(struct cpu *cpu, struct space *s, uint32_t target)
+static void adjust(struct cpu *cpu, struct space *s)
 {
     struct claims *c = &s->claims;
+    struct instance *in = cpu->instance;
+    uint32_t target = c->gets - min_of(c->gets, c->handlers);
 
-    target -= min_of(target, c->handlers);
     if (c->stalled > 0) {
         target = min_of(target, c->count);
     }
-    c->target = target;
-    while (c->count - c->dropping < target && add(cpu, s)) {
-    }
-    while (c->count - c->dropping > target && take_back(cpu, s)) {
+    c->changed &= (uint8_t)~LOOK_CLAIMS;
+    while (c->count - c->dropping != target) {
+        if (!work_left(in)) {
+            c->changed |= LOOK_CLAIMS;
+            return;
+        }
+        in->work += c->activations + in->cpus;
+        if (!(c->count - c->dropping < target ? add(cpu, s) : take_back(cpu, s))) {
+            return;
+        }
     }
 }
 
@@ -190,9 +229,10 @@ static void see_to_events(struct cpu *cpu, struct space *s)
 {
     struct claims *c = &s->claims;
 
-    if (list_empty(&c->events) || activation_slots(c) < 2 || ready_claim(s) != NULL) {
+    if (list_empty(&c->events) || activation_slots(c) < 2 || c->entering != 0) {
         return;
     }
+    cpu->instance->work += cpu->instance->cpus;
     for (uint64_t mask = c->holds; mask != 0; mask &= mask - 1) {
         struct thread *t = running_on(&cpu->instance->cpu[__builtin_ctzll(mask)], s);
         if (t != NULL && t->upcall) {
@@ -206,45 +246,56 @@ static void see_to_events(struct cpu *cpu, struct space *s)
     }
 }
 
-// How many more would it get if it wanted all?
-static uint32_t helps(const struct instance *in, uint64_t levels, const uint32_t *threads, struct claimant *all,
-                      uint32_t n, uint32_t i)
+// The policy's answer for each space.
+static void share_out(struct instance *in)
 {
-    uint32_t wanted = all[i].wants, got = all[i].gets, more;
+    struct claimant all[CLAIMANTS_MOST];
+    uint32_t threads[CPU_LEVELS] = {0}, n = 0;
 
-    if (wanted >= in->cpus) {
-        return 0;
+    for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
+        const struct claims *c = &space_of(l)->claims;
+        all[n++] = (struct claimant){.level = c->level, .wants = c->wants};
     }
-    all[i].wants = in->cpus;
+    uint64_t levels = count_threads(in, threads);
     fair_share(in->cpus, levels, threads, all, n);
-    more = all[i].gets - min_of(got, all[i].gets);
-    all[i].wants = wanted;
-    return more;
+    n = 0;
+    for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
+        struct claims *c = &space_of(l)->claims;
+        c->gets = (uint8_t)all[n].gets;
+        c->changed |= LOOK_CLAIMS;
+        store_relaxed(&c->page->helps, all[n].most - all[n].gets);
+    }
+    in->work += n * WORK_ASK;
 }
 
 void allocator_run(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
-    struct claimant all[CLAIMANTS_MOST];
-    uint32_t threads[CPU_LEVELS] = {0}, target[CLAIMANTS_MOST], n = 0;
+    bool all = (in->realloc & REALLOC_ALL) != 0, deal = all;
 
-    in->realloc = false;
+    in->realloc = 0;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
-        all[n++] = (struct claimant){.level = level_of(in, space_of(l)), .wants = wants(in, space_of(l))};
+        struct claims *c = &space_of(l)->claims;
+        c->changed |= all ? LOOK_WANTS | LOOK_CLAIMS : 0;
+        if (c->changed & LOOK_WANTS && in->work < WORK_ASKING) {
+            deal = ask(in, space_of(l)) || deal;
+        }
     }
-    uint64_t levels = count_threads(in, threads);
-    fair_share(in->cpus, levels, threads, all, n);
-    for (uint32_t i = 0; i < n; i++) {
-        target[i] = all[i].gets;
+    if (deal) {
+        share_out(in);
     }
-    n = 0;
-    for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
-        adjust(cpu, space_of(l), target[n]);
-        see_to_events(cpu, space_of(l));
-    }
-    n = 0;
-    for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
-        all[n].gets = target[n];
-        store_relaxed(&space_of(l)->claims.page->helps, helps(in, levels, threads, all, in->nclaimants, n));
+    for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
+        const struct claims *c = &space_of(l)->claims;
+        if (c->changed & LOOK_CLAIMS) {
+            adjust(cpu, space_of(l));
+            see_to_events(cpu, space_of(l));
+        }
+        in->realloc |= c->changed != 0 ? REALLOC_SPACES : 0;
+        if (!work_left(in)) {            // the next step goes on behind this one
+            in->realloc |= REALLOC_SPACES;
+            list_remove(&in->claimants);
+            list_insert_before(l->next, &in->claimants);
+            return;
+        }
     }
 }

@@ -91,6 +91,8 @@ void arch_tlb_flush_all(void);
 // arch_state_load gives false if the words there cannot be loaded; then nothing of them has been.
 void arch_state_save(struct cpu *cpu, struct thread_state *s);
 bool arch_state_load(struct cpu *cpu, const struct thread_state *s);
+// The same to another place, aligned to 64; gives FS base.  GS base is not kept.
+uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE]);
 // Make the extended state in a state page that of a new program.
 void arch_state_clear(struct thread_state *s);
 // May RIP and RSP of this frame be returned to?  (RFLAGS is masked on return, never refused.)

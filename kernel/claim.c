@@ -49,7 +49,7 @@ static void leave_program(struct thread *t, uint32_t kinds)
     }
     if (activation_quiet(t)) {
         t->quiet = true;
-        activation_look();
+        activation_look(t->home);
     } else {
         activation_tell(t, kinds);
     }
@@ -60,13 +60,14 @@ static void begins(struct thread *t)
 {
     t->upcall = t->due = t->added = t->entering = true;
     t->warned = false;
+    t->home->claims.entering++;
 }
 
 void activation_preempted(struct thread *t)
 {
     activation_hold(t, false);
     if (t->depth > 0) {
-        activation_end_claim(t);
+        activation_end_claim(t, false);
         leave_program(t, UPCALL_BLOCKED | UPCALL_TAKEN);
         activation_handling(t, true);
         return;
@@ -76,7 +77,7 @@ void activation_preempted(struct thread *t)
     begins(t);
     if (activation_quiet(t) || (t->events == 0 && activation_scarce(&t->home->claims))) {
         t->paused = true;
-        activation_look();
+        activation_look(t->home);
     } else {
         activation_tell(t, UPCALL_PREEMPTED | UPCALL_TAKEN);
     }
@@ -84,7 +85,7 @@ void activation_preempted(struct thread *t)
 
 void activation_dropped(struct cpu *cpu, struct thread *t)
 {
-    activation_end_claim(t);
+    activation_end_claim(t, false);
     if (t->depth > 0) {
         leave_program(t, UPCALL_BLOCKED | UPCALL_TAKEN);
         sched_ready(cpu, t);
@@ -130,7 +131,7 @@ void activation_blocked(struct cpu *cpu, struct thread *t)
     va_t page = fault ? f->addr & ~(va_t)(ABI_PAGE - 1) : 0;
 
     if (wanted && faults_again(t, page)) {
-        activation_end_claim(t);
+        activation_end_claim(t, false);
         t->act = ACT_BLOCKED;
         t->space = NULL;
         t->events |= UPCALL_BLOCKED | UPCALL_TAKEN;
@@ -140,8 +141,7 @@ void activation_blocked(struct cpu *cpu, struct thread *t)
     }
     c->fault = page;
     const struct thread *next = wanted ? next_here(cpu, t) : NULL;
-    t->entering = t->added = next != NULL;        // then the processor is not given up with the claim
-    activation_end_claim(t);
+    activation_end_claim(t, next != NULL);
     // One that goes on by itself was not told that its own processor was lost: this one's was, then.
     leave_program(t, next != NULL && !next->paused ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
 }
@@ -190,7 +190,7 @@ void activation_resume(struct cpu *cpu, struct thread *t, uint32_t kinds)
 
 void activation_withdrawn(struct thread *t)
 {
-    activation_end_claim(t);
+    activation_end_claim(t, false);
     if (t->paused) {
         activation_pause(t);
     } else if (t->events != 0) {
@@ -198,7 +198,7 @@ void activation_withdrawn(struct thread *t)
     } else {
         activation_recycle(t);
     }
-    activation_look();                            // others may need no slot
+    activation_look(t->home);                     // others may need no slot
 }
 
 // ---- for the allocator ----------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ err_t activation_processors(struct thread *t, uint64_t *held)
     if (t->events != 0 || !list_empty(&t->home->claims.events)) {
         t->upcall = t->due = true;
     }
-    activation_look();
+    activation_look(t->home);
     return ERR_OK;
 }
 
@@ -298,15 +298,15 @@ err_t activation_release(struct cpu *cpu, struct thread *t)
     }
     c = &t->home->claims;
     t->fresh = true;
-    if (!list_empty(&c->events) && activation_slots(c) != 0) {
+    if (!t->drop && !list_empty(&c->events) && activation_slots(c) != 0) {
         t->added = false;
         upcall_enter(cpu);
         return (err_t)ERR_NO_RESULT;
     }
     sched_leave(cpu);
-    activation_end_claim(t);
+    activation_end_claim(t, false);
     activation_recycle(t);
     store_relaxed(&c->page->released, c->page->released + 1);
-    activation_look();
+    activation_look(t->home);
     return (err_t)ERR_NO_RESULT;
 }

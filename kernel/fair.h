@@ -4,7 +4,7 @@
 // Higher levels come first.  On one level each ready or running thread claims one processor, and each space of
 // activations as many as it wants; processors are dealt in rounds, one to each who still wants one.  If the last round
 // has fewer than there are claimants, all of them get one more to claim, and take turns.
-// Takes time in proportion to claimants, levels and processors, and for `most` to the logarithm of these.
+// Takes time in proportion to claimants, levels and processors; for `most`, to claimants times rounds.
 // Scheduler Activations, 4.1.
 #pragma once
 #include "cpu.h"

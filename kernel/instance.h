@@ -30,6 +30,10 @@ enum {
 };
 
 enum { CLAIMANTS_MOST = 64 };     // spaces of activations loaded at once
+enum realloc {                    // bits of instance.realloc, see allocator.h
+    REALLOC_SPACES = 1,           // what spaces want or have: of those that are `changed`
+    REALLOC_ALL = 2,              // threads, or levels of anybody
+};
 
 // A step is bounded by its work, not by a number of objects: in units of about ten instructions.
 enum {
@@ -41,6 +45,9 @@ enum {
     WORK_THREAD = 30,             // one thread unloaded
     WORK_SPACE = 30,              // one space, its threads and mappings apart
     WORK_WAKE = 20,               // one thread woken, by its deadline or a signal
+    WORK_ASK = 8,                 // what one space of activations wants and gets, what it has apart
+    WORK_ALLOCATE = STEP_WORK / 2, // shares of processors at the end of a step, at least
+    WORK_ASKING = STEP_WORK * 3 / 4, // of it the rest is for claims
 };
 
 struct instance {
@@ -63,7 +70,7 @@ struct instance {
     struct promises promises;                 // l  of the loaded kernels
     struct list   claimants;                  // l  spaces of activations, by claims.link
     uint32_t      nclaimants;                 // l
-    bool          realloc;                    // l  shares of processors may have changed: see allocator.h
+    uint8_t       realloc;                    // l  what may have changed of shares of processors: enum realloc
 
     // Mapping records (pmap.c).
     struct record *records;                   // I  replaceable ones, then lockable ones

@@ -38,7 +38,8 @@ void sched_ready(struct cpu *cpu, struct thread *t)
         return;
     }
     if (cpu->instance->nclaimants != 0 && t->act == ACT_NONE) {
-        cpu->instance->realloc = cpu->resched = true;
+        cpu->instance->realloc = REALLOC_ALL;
+        cpu->resched = true;
     }
     struct cpu *c = place_for(cpu, t);
 
@@ -66,6 +67,7 @@ void sched_remove(struct cpu *cpu, struct thread *t)
     assert(t->status != THREAD_RUNNING);
     if (t->status == THREAD_READY) {
         dequeue(&cpu->instance->cpu[t->cpu], t);
+        cpu->instance->realloc |= REALLOC_ALL;
     }
     timer_cancel(t);
 }
@@ -77,8 +79,20 @@ static inline __attribute__((always_inline)) uint64_t stop(struct cpu *cpu, stru
     uint64_t now = arch_now();
     t->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
     cpu->slice_end = 0;
-    share_charge(cpu, t, now);
+    uint64_t ran = share_count(cpu, t, now);
+    if (cpu->limits != 0) {
+        share_pay(cpu, t, ran, now);
+        cpu->instance->realloc |= t->act == ACT_NONE ? REALLOC_ALL : 0;
+    }
     return now;
+}
+
+void sched_let_go(struct cpu *cpu)
+{
+    cpu->thread->status = THREAD_WAITING;
+    cpu->thread = NULL;
+    cpu->frame = NULL;
+    cpu->resched = true;
 }
 
 void sched_leave(struct cpu *cpu)
@@ -167,10 +181,8 @@ void sched_yield(struct cpu *cpu)
 
 __attribute__((noinline)) void sched_refuse(struct cpu *cpu, struct thread *t)
 {
-    cpu->thread = NULL;
-    cpu->frame = NULL;
-    cpu->resched = true;
-    t->status = THREAD_WAITING;
+    sched_let_go(cpu);
+    cpu->instance->realloc |= REALLOC_ALL;
     thread_doom(cpu, t, REASON_BAD_STATE, 0);
     cache_step(cpu, &t->o);
 }
@@ -205,7 +217,7 @@ bool sched_yield_quick(struct cpu *cpu)
     list_remove(&next->queue);
     list_append(ready, &t->queue);
     slice_begin(cpu, next, now);
-    enter(cpu, next, now);
+    enter(cpu, next, now, true);
     return true;
 }
 
@@ -228,7 +240,7 @@ bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
     frame_of(next)->rdx = va;
     next->slice = 0;
     next->level = level;
-    enter(cpu, next, now);
+    enter(cpu, next, now, true);
     return true;
 }
 
@@ -236,6 +248,7 @@ void sched_regroup(struct cpu *c, struct appkernel *k)
 {
     uint32_t from = SHARE_WITHIN - k->share[c->number].base;
 
+    c->instance->realloc |= REALLOC_ALL;
     for (uint64_t mask = c->ready_mask >> from & UINT32_MAX; mask != 0; mask &= mask - 1) {
         struct list *l = &c->ready[from + (uint32_t)__builtin_ctzll(mask)], *next;
         for (struct list *n = l->next; n != l; n = next) {
@@ -266,6 +279,7 @@ void sched_set_priority(struct cpu *cpu, struct thread *t, uint32_t priority)
         share_charge(c, t, arch_now());          // so far it ran at the old one
         t->priority = priority;
         sched_place(t, c->number);
+        cpu->instance->realloc |= REALLOC_ALL;
         sched_poke(cpu, c);
     }
     t->priority = priority;

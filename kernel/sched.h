@@ -43,7 +43,9 @@ void sched_regroup(struct cpu *c, struct appkernel *k);
 void sched_poke(struct cpu *cpu, struct cpu *other);
 // A thread that is not on any list is the next one to run here, if nothing comes before it.
 void sched_ready_here(struct cpu *cpu, struct thread *t);
-// The thread that was to run here cannot: its state cannot be loaded.  It is on its way to its owner.
+// The thread that was to run here does not: its state is not loaded.  The caller says what comes next.
+void sched_let_go(struct cpu *cpu);
+// The same, as it cannot be loaded.  It is on its way to its owner.
 void sched_refuse(struct cpu *cpu, struct thread *t);
 // Before going back to user mode: choose, switch if another thread should run, arm the timer.
 void sched_exit(struct cpu *cpu);

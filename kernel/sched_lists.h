@@ -59,8 +59,8 @@ static inline struct frame *frame_of(const struct thread *t)
     return __builtin_expect(t->depth > 0, 0) ? &t->state->frame[t->depth] : t->state->frame;
 }
 
-// Let t run here, unless its state cannot be loaded: then it is on its way to its owner, and nobody runs.
-static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct thread *t, uint64_t now)
+// Let t run here, unless its state is to be loaded and cannot be: then it is on its way to its owner, and nobody runs.
+static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct thread *t, uint64_t now, bool load)
 {
     pa_t root = __builtin_expect(t->depth > 0, 0) ? t->kern->root : t->space->root;
 
@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct 
     cpu->frame = frame_of(t);
     cpu->since = now;
     t->status = THREAD_RUNNING;
-    if (__builtin_expect(!arch_state_load(cpu, t->state), 0)) {
+    if (load && __builtin_expect(!arch_state_load(cpu, t->state), 0)) {
         sched_refuse(cpu, t);
         return;
     }

@@ -87,14 +87,14 @@ static void note_spare(struct cpu *cpu)
     if (running_level(cpu) >= SHARE_WITHIN) {
         if (*spare & bit) {
             *spare &= ~bit;
-            cpu->instance->realloc = true;
+            cpu->instance->realloc = REALLOC_ALL;
             place_count(cpu);
         }
         return;
     }
     if (!(*spare & bit)) {
         *spare |= bit;
-        cpu->instance->realloc = true;
+        cpu->instance->realloc = REALLOC_ALL;
     }
     place_count(cpu);
     if (cpu->thread == NULL && cpu->root != 0) {
@@ -118,7 +118,7 @@ static void choose_quickly(struct cpu *cpu)
     if (cpu->instance->devices.soonest != 0) {
         timer_by(cpu, device_deadline(cpu, 0));
     }
-    enter(cpu, t, now);
+    enter(cpu, t, now, true);
     note_spare(cpu);
 }
 
@@ -132,7 +132,6 @@ static void settle(struct cpu *cpu)
         cpu->resched = false;
         if (cpu->limits != 0) {
             share_renew(cpu, now);
-            cpu->instance->realloc |= cpu->thread == NULL;    // who ran here may have been a claimant
         }
         preempt_if_lower(cpu, now);
         while (cpu->thread == NULL) {
@@ -141,7 +140,10 @@ static void settle(struct cpu *cpu)
                 break;
             }
             take(cpu, t);
-            enter(cpu, t, now);
+            enter(cpu, t, now, !t->entering);
+            if (t->entering) {
+                upcall_begin(cpu);
+            }
         }
         note_spare(cpu);
         arm(cpu, now);
@@ -151,26 +153,49 @@ static void settle(struct cpu *cpu)
     }
 }
 
-// What changes shares of processors is also found on the way: a processor that idles, a claim that had to be given up.
-static void allocate(struct cpu *cpu)
+// The same with spaces of activations: shares of processors first, unless a claim in line here has to begin before
+// anybody else comes.  What changes shares is also found on the way: a processor that idles, a claim that had to be
+// given up.
+static __attribute__((noinline)) void settle_shares(struct cpu *cpu)
 {
-    for (unsigned i = 0; i < ALLOCATIONS && (cpu->instance->realloc || cpu->resched); i++) {
-        if (cpu->instance->realloc) {
+    struct instance *in = cpu->instance;
+
+    in->work = in->work < WORK_ALLOCATE ? in->work : WORK_ALLOCATE;
+    bool settled = cpu->thread == NULL && cpu->ready_count > 0;
+    if (settled) {
+        settle(cpu);
+    }
+    for (unsigned i = 0; i < ALLOCATIONS; i++, settled = true) {
+        if (in->realloc != 0) {
             allocator_run(cpu);
         }
+        if (!settled || cpu->resched) {
+            settle(cpu);
+        }
+        if ((in->realloc == 0 && !cpu->resched) || !work_left(in)) {
+            break;
+        }
+    }
+    if (in->realloc != 0) {
+        timer_by(cpu, arch_now() + in->slice / 32);
+    }
+}
+
+static void choose_next(struct cpu *cpu)
+{
+    if (__builtin_expect(cpu->instance->nclaimants == 0, 1)) {
         settle(cpu);
+    } else {
+        settle_shares(cpu);
     }
 }
 
 void sched_exit(struct cpu *cpu)
 {
-    settle(cpu);
+    choose_next(cpu);
     if (cpu->thread == NULL && !list_empty(&cpu->instance->unloading)) {
         cpu->resched = cache_step_any(cpu) || cpu->resched; // arm() sees to it that the rest is done
-        settle(cpu);
-    }
-    if (cpu->instance->nclaimants != 0) {
-        allocate(cpu);
+        choose_next(cpu);
     }
     if (cpu->ready_count > 0) {
         place_offer(cpu);

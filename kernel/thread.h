@@ -69,6 +69,8 @@ struct thread {
     bool              stalled;     // l  an upcall that waits for the page that its event waits for
     bool              warned;      // l  of the end of its quantum
     va_t              stack;       // l  of its last upcall
+    struct activation_user   *user;     // l  its words of its home's area
+    struct activation_kernel *block;    // l
     uint64_t          interval, interval_left, alarm, looked;   // l  timers
     struct list       activation;  // l  on a list of its home
 };

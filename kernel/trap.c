@@ -287,7 +287,7 @@ static void answer_requests(struct cpu *cpu)
     struct space *s = t->home != NULL ? t->home : t->space;
     if (t->o.state == OBJECT_UNLOADING) {
         cache_step(cpu, &t->o);
-    } else if (t->drop) {
+    } else if (t->drop && t->depth == 0) {
         sched_leave(cpu);
         activation_dropped(cpu, t);
     } else if (s != NULL && s->o.state == OBJECT_UNLOADING) {

@@ -19,11 +19,6 @@ struct telling {                         // of one upcall
     uint32_t index, count;               // of the first; how many
 };
 
-static struct upcall_slot *slot_at(const struct claims *c, uint32_t i)
-{
-    return (struct upcall_slot *)arch_phys(c->area + area_slots(c->activations)) + i;
-}
-
 // The next slot that the program has given; SLOT_NONE: there is none.
 static uint32_t slot_take(struct claims *c)
 {
@@ -40,8 +35,8 @@ static uint32_t slot_take(struct claims *c)
     return SLOT_NONE;
 }
 
-// Put an event of t in a slot.  False: there is none.
-static bool put(struct telling *x, const struct thread *t, uint32_t kinds)
+// Put an event of t in a slot; its extended state is still in the processor if it `runs`.  False: there is no slot.
+static bool put(struct telling *x, const struct thread *t, uint32_t kinds, bool runs)
 {
     const struct thread_state *s = t->state;
     uint32_t i = slot_take(x->c);
@@ -49,17 +44,21 @@ static bool put(struct telling *x, const struct thread *t, uint32_t kinds)
     if (i == SLOT_NONE) {
         return false;
     }
-    struct upcall_slot *slot = slot_at(x->c, i);
+    struct upcall_slot *slot = x->c->slot + i;
     slot->kinds = kinds;
     slot->activation = t->index;
     slot->processor = t->cpu;
     slot->next = SLOT_NONE;
-    slot->thread = load_relaxed(&activation_user(t)->thread);
-    slot->fs_base = s->fs_base;
+    slot->thread = load_relaxed(&t->user->thread);
     slot->value = t->value;
     if (kinds & UPCALL_CONTEXT) {
         memcpy(&slot->context, &s->frame[0], sizeof(slot->context));
-        memcpy(slot->xstate, s->xstate, sizeof(slot->xstate));
+        if (runs) {
+            slot->fs_base = arch_state_save_to(slot->xstate);
+        } else {
+            slot->fs_base = s->fs_base;
+            memcpy(slot->xstate, s->xstate, sizeof(slot->xstate));
+        }
     }
     for (uint32_t k = kinds; k != 0; k &= k - 1) {
         x->c->page->told[__builtin_ctz(k)]++;
@@ -79,7 +78,7 @@ static void put_others(struct telling *x)
 {
     while (x->count < UPCALL_BATCH && !list_empty(&x->c->events)) {
         struct thread *o = list_entry(x->c->events.next, struct thread, activation);
-        if (!put(x, o, o->act == ACT_BLOCKED ? o->events & ~(uint32_t)UPCALL_CONTEXT : o->events)) {
+        if (!put(x, o, o->act == ACT_BLOCKED ? o->events & ~(uint32_t)UPCALL_CONTEXT : o->events, false)) {
             return;
         }
         activation_told(o);
@@ -93,14 +92,10 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     va_t block = c->area_va + area_kernel_blocks() + t->index * sizeof(struct activation_kernel);
 
     t->stack = load_relaxed(&x->first->stack);
-    memset(f, 0, sizeof(*f));                     // not cpu->enter_fresh: it may leave again at once
-    f->kind = FRAME_TRAP;                         // RCX and R11 hold nothing of value
-    f->rip = c->upcall;
-    f->rsp = t->stack - 8;
-    f->rflags = INITIAL_FLAGS;
-    f->rdi = x->index;
-    f->rsi = x->count;
-    f->rdx = block;
+    *f = (struct frame){                          // not cpu->enter_fresh: it may leave again at once
+        .kind = FRAME_TRAP,                       // RCX and R11 hold nothing of value
+        .rip = c->upcall, .rsp = t->stack - 8, .rflags = INITIAL_FLAGS, .rdi = x->index, .rsi = x->count, .rdx = block,
+    };
     t->state->fs_base = 0;
     t->state->gs_base = block;
     arch_state_clear(t->state);
@@ -108,7 +103,7 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     t->events = 0;
     t->looked = load_relaxed(&t->state->ran);
     t->interval = t->interval_left = 0;
-    t->alarm = load_relaxed(&activation_user(t)->alarm);
+    t->alarm = load_relaxed(&t->user->alarm);
     c->page->upcalls++;
     if (!arch_state_load(cpu, t->state)) {
         sched_refuse(cpu, t);                     // the owner writes in it meanwhile
@@ -127,53 +122,70 @@ static bool may_interrupt(const struct thread *t)
     const struct claims *c = &t->home->claims;
 
     return (t->events != 0 || (!list_empty(&c->events) && activation_slots(c) > 1)) &&
-           load_relaxed(&activation_user(t)->disabled) == 0;
+           load_relaxed(&t->user->disabled) == 0;
+}
+
+// An upcall of the activation that is to run here, with its own event if it has one, and others.  False: no slot.
+static bool tell(struct cpu *cpu, struct thread *t, bool runs)
+{
+    struct telling x = {.c = &t->home->claims};
+    uint32_t kinds = own_kinds(t);
+
+    if (kinds != 0 && !put(&x, t, kinds, runs)) {
+        return false;
+    }
+    if (!t->fresh) {
+        activation_told(t);
+    }
+    put_others(&x);
+    if (x.count == 0 && !put(&x, t, 0, false)) {
+        return false;
+    }
+    begin(cpu, t, &x);
+    return true;
 }
 
 void upcall_enter(struct cpu *cpu)
 {
     struct thread *t = cpu->thread;
-    struct telling x = {.c = &t->home->claims};
-    bool running = !t->entering && !t->fresh;
+
+    t->upcall = t->due = false;
+    if (t->drop) {
+        sched_leave(cpu);
+        activation_dropped(cpu, t);
+    } else if (t->fresh) {
+        if (!tell(cpu, t, false)) {
+            sched_leave(cpu);
+            activation_withdrawn(t);
+        }
+    } else if (may_interrupt(t) && !tell(cpu, t, true)) {
+        t->upcall = t->events != 0;               // it goes on; the events wait for slots
+    }
+}
+
+void upcall_begin(struct cpu *cpu)
+{
+    struct thread *t = cpu->thread;
 
     t->upcall = t->due = t->entering = false;
-    if (running && !may_interrupt(t)) {
-        return;
-    }
+    t->home->claims.entering--;
     activation_hold(t, true);
     if (activation_goes_on(t)) {
         t->added = false;
-        return;
+        if (!arch_state_load(cpu, t->state)) {
+            sched_refuse(cpu, t);
+        }
+    } else if (!tell(cpu, t, false)) {
+        sched_let_go(cpu);                        // it cannot begin, for want of slots
+        activation_withdrawn(t);                  // others can have the processor
     }
-    if (!t->fresh) {
-        arch_state_save(cpu, t->state);
-    }
-    uint32_t kinds = own_kinds(t);
-    bool put_own = kinds == 0 || put(&x, t, kinds);
-    if (!put_own && running) {
-        t->upcall = t->events != 0;               // it goes on; the events wait for slots
-        return;
-    }
-    if (put_own && !t->fresh) {
-        activation_told(t);
-    }
-    if (put_own) {
-        put_others(&x);
-    }
-    if (x.count == 0 && (!put_own || !put(&x, t, 0))) {
-        sched_leave(cpu);                         // it cannot begin, for want of slots
-        activation_withdrawn(t);
-        activation_look();                        // others can have the processor
-        return;
-    }
-    begin(cpu, t, &x);
 }
 
 // ---- timers -------------------------------------------------------------------------------------------------
 
 uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
 {
-    const struct activation_user *u = activation_user(t);
+    const struct activation_user *u = t->user;
     uint64_t interval = load_relaxed(&u->interval), alarm = load_relaxed(&u->alarm);
     uint64_t total = load_relaxed(&t->state->ran), ran = total - t->looked;
     uint32_t kinds = 0;
@@ -202,7 +214,7 @@ uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
 
 bool upcall_warn(struct thread *t)
 {
-    if (t->act != ACT_CLAIM || t->warned || load_relaxed(&activation_user(t)->warn) == 0) {
+    if (t->act != ACT_CLAIM || t->warned || load_relaxed(&t->user->warn) == 0) {
         t->warned = false;
         return false;
     }

@@ -104,11 +104,16 @@ void make(struct party *p, uint32_t activations, uint32_t slots, uint32_t wanted
     settle();
 }
 
+void activations_begin(void)
+{
+    next_frame = host_instance()->info->range[0].base;
+    host_instance()->cpu[0].thread->affinity = 1;
+}
+
 void boot(uint32_t cpus)
 {
     host_boot(cpus, 64 << 20, "kernels=4 spaces=8 threads=64 mappings=1024");
-    next_frame = host_instance()->info->range[0].base;
-    host_instance()->cpu[0].thread->affinity = 1;
+    activations_begin();
 }
 
 void first_sleeps(void)

@@ -47,6 +47,8 @@ int64_t load_activation(struct party *p, uint32_t i, uint32_t run);
 // Load a space and its activations, all fresh; the program wants so many processors.
 void make(struct party *p, uint32_t activations, uint32_t slots, uint32_t wanted);
 void boot(uint32_t cpus);
+// For a test that has booted with other caches.
+void activations_begin(void);
 // The owner leaves processor 0, and takes it again.
 void first_sleeps(void);
 void first_wakes(void);

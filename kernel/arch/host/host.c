@@ -91,6 +91,12 @@ void arch_state_save(struct cpu *cpu, struct thread_state *s)
     s->fs_base++; // visible to tests: saved once for each time off a processor
 }
 
+uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE])
+{
+    memset(xstate, 0, XSTATE_SIZE);
+    return 1;
+}
+
 bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
 {
     (void)cpu;

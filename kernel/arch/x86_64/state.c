@@ -21,6 +21,15 @@ void arch_state_save(struct cpu *cpu, struct thread_state *s)
     __asm__ volatile("xsave64 %0" : "+m"(s->xstate) : "a"((uint32_t)XCR0_ALL), "d"(0));
 }
 
+uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE])
+{
+    uint64_t fs;
+
+    __asm__ volatile("rdfsbase %0\n\txsave64 (%1)"
+                     : "=&r"(fs) : "r"(xstate), "a"((uint32_t)XCR0_ALL), "d"(0) : "memory");
+    return fs;
+}
+
 // An area of zeros is the state of a new program.
 bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
 {
@@ -39,6 +48,6 @@ bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
 
 void arch_state_clear(struct thread_state *s)
 {
-    memset(s->xstate + XSAVE_HEADER, 0, 64);
+    __builtin_memset(s->xstate + XSAVE_HEADER, 0, 64);
     *(uint32_t *)(s->xstate + XSAVE_MXCSR) = 0;
 }
