@@ -29,6 +29,9 @@ _Static_assert(offsetof(struct semaphore, guard) == offsetof(struct mutex, guard
 
 static bool make_handlers(const struct threads_machine *m)
 {
+    for (uint32_t i = 0; i < m->user->slots_given && i < SLOTS_MOST; i++) {
+        m->user->slot[i] |= 0x10000;                 // as slot_give() would have
+    }
     for (uint32_t i = 0; i < m->slots; i++) {
         bool given = m->slot[i].stack != 0;
         struct thread *t = given ? (struct thread *)m->slot[i].stack : thread_make(HANDLER_STACK);

@@ -273,7 +273,8 @@ void slot_give(uint32_t slot)
         uint32_t given = __atomic_load_n(&user->slots_given, __ATOMIC_ACQUIRE);
         uint32_t *entry = &user->slot[given % SLOTS_MOST], old = __atomic_load_n(entry, __ATOMIC_RELAXED);
         uint32_t round = (given / SLOTS_MOST + 1) << 16, next = given;
-        bool mine = (old & 0xffff0000) != round &&
+        // Of the round before: who was stopped here for a round or more has an old `given`.
+        bool mine = (old & 0xffff0000) == round - 0x10000 &&
                     __atomic_compare_exchange_n(entry, &old, round | slot, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 
         // The release pairs with the supervisor's load.
