@@ -273,13 +273,10 @@ static void report(unsigned p, const ucontext_t *uc, const siginfo_t *info)
     _writefsbase_u64(processor[p].parked_fs);
     fprintf(stderr, "processor %u: rip %llx rsp %llx address %p flow %p", p, g[REG_RIP], g[REG_RSP], info->si_addr,
             (const void *)flow);
-    if (flow != NULL) {
-        fprintf(stderr, " kind %u phase %u record's stack from %p", flow->kind, flow->phase, (void *)flow->bottom);
-    }
+    fprintf(stderr, " kind %u phase %u", flow != NULL ? flow->kind : 0, flow != NULL ? flow->phase : 0);
     for (int r = 0; r < REG_RIP; r++) {
-        fprintf(stderr, "%c%llx", r % 8 == 0 ? '\n' : ' ', g[r]);
+        fprintf(stderr, "%c%llx%s", r % 8 == 0 ? '\n' : ' ', g[r], r == REG_RIP - 1 ? "\n" : "");
     }
-    fprintf(stderr, "\n");
     _exit(9);
 }
 static void on_signal(int number_, siginfo_t *info, void *context)
@@ -300,9 +297,11 @@ static void on_signal(int number_, siginfo_t *info, void *context)
         stopped(p, uc, HOST_BLOCK);
     } else if (number_ == SIGILL || number_ == SIGSEGV) {
         report(p, uc, info);
-    } else if (host.step != NULL && host.held >> p & 1) {
+    } else if (host.held >> p & 1) {
+        uint64_t rip = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
         host.steps++;
-        op = host.step((uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
+        op = host.step != NULL ? host.step(rip) : host.trap(&rip);
+        uc->uc_mcontext.gregs[REG_RIP] = (greg_t)rip;
         host.declined += op != HOST_NONE && op != HOST_UNBLOCK && !act(p, uc, op);
         if (op == HOST_UNBLOCK) {
             unblock();
@@ -388,8 +387,8 @@ static uint64_t now(void)
 }
 static void make_area(void)
 {
-    char *at = mmap(NULL, area_size(HOST_ACTIVATIONS, HOST_SLOTS), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t size = area_size(HOST_ACTIVATIONS, HOST_SLOTS);
+    char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct threads_machine *m = &host.machine;
 
     memory = mmap(NULL, 2ull * MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -9,7 +9,7 @@
 
 #include "../threads.h"
 
-enum { HOST_PROCESSORS = 4, HOST_ACTIVATIONS = 16, HOST_SLOTS = 64 };
+enum { HOST_PROCESSORS = 4, HOST_ACTIVATIONS = 16, HOST_SLOTS = 256 };
 
 enum host_op {
     HOST_NONE,
@@ -30,6 +30,8 @@ struct host {
     uint64_t asked, ops, declined;
     uint64_t told_added, told_taken, released;
     enum host_op (*step)(uint64_t rip);  // single steps: asked before each instruction of the program, if not NULL
+    // Without steps: a breakpoint, which the program has put at *rip - 1 and takes away; it goes on at *rip.
+    enum host_op (*trap)(uint64_t *rip);
     uint64_t steps;
 };
 extern struct host host;

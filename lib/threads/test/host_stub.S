@@ -8,4 +8,6 @@ host_release_end:
 host_wait:
     ud2
     ret
+    .globl host_library                  // what follows is the library
+host_library:
     .section .note.GNU-stack, "", @progbits
