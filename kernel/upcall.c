@@ -172,6 +172,9 @@ void upcall_begin(struct cpu *cpu)
     activation_hold(t, true);
     if (activation_goes_on(t)) {
         t->added = false;
+        if (!list_empty(&t->home->claims.events)) {
+            activation_look(t->home);             // they were left to it (see_to_events())
+        }
         if (!arch_state_load(cpu, t->state)) {
             sched_refuse(cpu, t);
         }

@@ -111,12 +111,55 @@ static void overtaken(void **state)
     host_shutdown();
 }
 
+// The processor that a space lacks has a thread, whose priority is lowered while it runs.
+static void lowered(void **state)
+{
+    (void)state;
+    boot(1);
+    make(&a, 2, 8, 1);
+    assert_int_equal(running(&a, 0), -1);
+    (void)call(0, SYS_thread_priority, host_instance()->info->thread, PRIORITY - 1, 0);
+    assert_int_not_equal(running(&a, 0), -1);
+    assert_int_equal(page_of(&a)->held, 1);
+    host_shutdown();
+}
+
+// Two can go on at once, and slots are scarce: one goes on by itself, as nothing of it was told, and takes the
+// processor from a lower thread; then it is asked to tell of the other.
+static void left_to_one(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(1);
+    make(&a, 2, 4, 1);
+    (void)call(0, SYS_thread_priority, host_instance()->info->thread, PRIORITY - 1, 0);
+    settle();
+    works(0, 0x71);
+    (void)call(0, SYS_wait, host.clock + 100, 0, 0);
+    assert_int_equal(begun(&a, 0, s), UPCALL_BLOCKED);
+    works(0, 0x72);
+    (void)call(0, SYS_wait, host.clock + 100, 0, 0);
+    assert_int_equal(running(&a, 0), -1);
+    assert_non_null(host_instance()->cpu[0].thread);
+    assert_int_equal(a.given - page_of(&a)->slots_taken, 2);
+    host_advance(1000);
+    settle();
+    assert_int_equal(page_of(&a)->pending, 0);
+    assert_int_equal(begun(&a, 0, s), UPCALL_PREEMPTED | UPCALL_UNBLOCKED);
+    assert_int_equal(s[0]->context.rbx, 0x72);
+    assert_int_equal(s[1]->context.rbx, 0x71);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timer_in_handler),
         cmocka_unit_test(timer_disabled),
         cmocka_unit_test(overtaken),
+        cmocka_unit_test(lowered),
+        cmocka_unit_test(left_to_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
