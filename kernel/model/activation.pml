@@ -13,7 +13,11 @@
  * Shown: each context is at exactly one place (an activation's, a slot told and not taken out, in the program's hands),
  * so it is told once and never lost; running activations = processors held; BLOCKED is told before or with UNBLOCKED;
  * ADDED - TAKEN - released = held when nothing waits to be told or to go on; an upcall that was let begin has a slot;
- * nothing stops as long as something is to be told or can go on.
+ * nothing stops as long as something is to be told or can go on.  And for fair processors, though threads compute for
+ * ever: each event is told in the end, each context that was stopped is told or goes on, each claim in line runs, and no
+ * processor stays idle while one is in line.  Not so: an event for which no slot is left, while the handlers that have
+ * the slots are stopped and a thread computes on; a context with upcalls disabled, while the space has no more
+ * processors than threads that compute.
  *
  * Each of these must fail, and tools/model sees that it does:
  *   BREAK_KEPT        a claim for the processor of one that blocks waits in line, where a rival can come before it
@@ -24,6 +28,10 @@
  *   BREAK_NESTED      one that has blocked and can go on, all untold, waits for a slot that nobody is left to give
  *   BREAK_EARLY       an event that waits for a slot is told with BLOCKED, and the context that is not to run with it
  *   BREAK_LOOK        an event does not make the allocator look
+ *   BREAK_POKE        the processor that is to tell is not interrupted
+ *   BREAK_PASSED      a claim that goes on by itself leaves events to nobody, which others have left to it
+ *   BREAK_GIVE        a program that gives slots back does not ask for the events that have waited for them
+ *   BREAK_SEE         nobody who runs is asked to tell: events wait for the next claim
  *
  * Left out: shares (the rival decides), timers, batches, processors of blocked activations' handlers, faults of
  * upcalls on one page (`stalled`), unloads, nonsense in shared words.
@@ -54,6 +62,7 @@ byte runs[2] = NOBODY;     /* activation on a processor */
 bool holds[2], rival_on[2];
 byte rival, rounds, faults;
 bool look;                 /* instance.realloc */
+bool trapped;              /* while upcalls were disabled */
 byte wanted = 1;
 
 bool given[S] = true;      /* in the ring */
@@ -254,7 +263,9 @@ inline upcall_enter(p)
 #ifndef BREAK_ADDED
             added[t] = false;
 #endif
-            skip
+#ifndef BREAK_PASSED
+            look = look || events
+#endif
         :: else -> interrupt(p)
         fi
     fi
@@ -425,6 +436,9 @@ inline adjust(p)
 inline see_to_events()
 {
     if
+#ifdef BREAK_SEE
+    :: true -> skip
+#endif
     :: events && slots >= 2 && !(ready[0] || ready[1]) ->
         first_of(act[o] == CLAIM && upcall[o] && !drop[o]);
         if
@@ -468,6 +482,17 @@ inline leave_supervisor(p)              /* sched_exit(): settle() and allocate()
 /* A handler that has nothing left, and whose stack is left. */
 inline leave_stack(h) { owner_of[h] = NOBODY; given[h] = true }
 
+/* Slots have been given back, and events waited for some: the call `processors`. */
+inline ask(p)
+{
+    if
+#ifndef BREAK_GIVE
+    :: events && slots > 1 -> upcall[runs[p]] = true; look = true
+#endif
+    :: else -> skip
+    fi
+}
+
 inline take_out(h)                      /* all contexts, and all slots but its own are given back */
 {
     s = 0;
@@ -498,6 +523,7 @@ inline go_on(p, c)                      /* the handler that runs there becomes c
     me = c;
     pool[c] = false;
     leave_stack(n);
+    ask(p);
     wanted = (any_thread -> 2 : wanted)
 }
 
@@ -525,9 +551,10 @@ inline release(p)
 proctype processor(byte p)
 {
     do
+    :: in_program && me < K && !disabled[runs[p]] -> skip       /* it computes, for ever if it likes */
     :: atomic {
     if
-    :: d_step { is_handler && events_left[me - K] -> s = me - K; first = s; take_out(first); n = 0; first = 0; s = 0 }
+    :: d_step { is_handler && events_left[me - K] -> s = me - K; first = s; take_out(first); ask(p); n = 0; first = 0; s = 0 }
     :: d_step { is_handler && !events_left[me - K] ->
         s = 0;
         do
@@ -540,11 +567,14 @@ proctype processor(byte p)
         :: s == S && pool[1] -> go_on(p, 1)
         :: s == S && !any_thread -> release(p)
         fi }
-    /* A thread: it traps, disables upcalls, enables them. */
-    :: d_step { in_program && me < K -> handler[runs[p]] = true }
+    /* A thread: it traps, disables upcalls, traps once more, enables them. */
+    :: d_step { in_program && me < K && !(disabled[runs[p]] && trapped) ->
+        trapped = disabled[runs[p]];
+        handler[runs[p]] = true }
     :: d_step { in_program && me == 1 && !disabled[runs[p]] -> disabled[runs[p]] = true }
     :: d_step { in_program && disabled[runs[p]] ->
         disabled[runs[p]] = false;
+        trapped = false;
         upcall[runs[p]] = upcall[runs[p]] || events || ev[runs[p]] != 0;
         look = true }
     /* A handler has faults too, which the owner has to wait for. */
@@ -557,10 +587,6 @@ proctype processor(byte p)
         upcall[runs[p]] = true
         }
     :: d_step { runs[p] != NOBODY && handler[runs[p]] -> blocked(p) }
-    /* An interrupt. */
-    :: d_step { runs[p] != NOBODY && drop[runs[p]] -> dropped(p) }
-    :: d_step { runs[p] != NOBODY && !drop[runs[p]] && !handler[runs[p]] && upcall[runs[p]] && !disabled[runs[p]] &&
-                (ev[runs[p]] != 0 -> slots > 0 : events && slots > 1) -> skip }
     :: d_step { runs[p] == NOBODY && !rival_on[p] && (ready[0] || ready[1]) -> skip }
     :: d_step { runs[p] == NOBODY && !rival_on[p] && look -> skip }
     fi;
@@ -568,14 +594,26 @@ proctype processor(byte p)
     od
 }
 
-proctype wakes()                        /* what blocked activations wait for */
+proctype interrupts(byte p)
 {
     do
     :: atomic {
     if
-    :: d_step { act[0] == WAITS -> unblocked(0) }
-    :: d_step { act[1] == WAITS -> unblocked(1) }
+    :: d_step { runs[p] != NOBODY && drop[runs[p]] -> dropped(p) }
+#ifndef BREAK_POKE
+    :: d_step { runs[p] != NOBODY && !drop[runs[p]] && !handler[runs[p]] && upcall[runs[p]] && !disabled[runs[p]] &&
+                (ev[runs[p]] != 0 -> slots > 0 : events && slots > 1) -> skip }
+#endif
     fi;
+    d_step { leave_supervisor(p) } }
+    od
+}
+
+proctype wakes(byte a)                  /* what a blocked activation waits for */
+{
+    do
+    :: atomic {
+    d_step { act[a] == WAITS -> unblocked(a) };
     d_step { leave_supervisor(2) } }
     od
 }
@@ -620,7 +658,8 @@ init {
         pool[0] = true; pool[1] = true;
         wanted = 1; look = true;
         adjust(2);
-        run processor(0); run processor(1); run wakes(); run others()
+        run processor(0); run processor(1); run interrupts(0); run interrupts(1); run wakes(0); run wakes(1);
+        run others()
     };
 end:
     atomic {
@@ -629,3 +668,12 @@ end:
     }
 }
 
+#define room (rival == 0 && wanted == 2)
+#define can_tell (slots > 1)
+#define stopped(a) (ready[a] || (can_tell && listed[a]) || \
+                    (act[a] == STOPPED && ((paused[a] && room) || (!paused[a] && can_tell))))
+#define idle(p) (runs[p] == NOBODY && !rival_on[p])
+
+ltl told_first { [] (stopped(0) -> <> !stopped(0)) }
+ltl told_second { [] (stopped(1) -> <> !stopped(1)) }
+ltl nobody_idles { [] <> !((ready[0] || ready[1]) && (idle(0) || idle(1))) }
