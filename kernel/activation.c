@@ -139,6 +139,7 @@ void activation_tell(struct thread *t, uint32_t kinds)
     if (list_empty(&t->activation)) {
         list_append(&c->events, &t->activation);
         set_pending(c, 1);
+        fence_full();                             // a program gives slots, then looks at `pending`
     }
     activation_look(t->home);
 }

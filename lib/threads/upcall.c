@@ -329,6 +329,16 @@ static void arm(struct activation_user *user)
         timers_arm();                                // else it runs the timer itself (scheduler_loop)
     }
 }
+// Events may have waited for slots that are there now; nobody else asks for them.
+static void tell_rest(void)
+{
+    const struct threads_machine *m = &threads.machine;
+
+    if (__atomic_load_n(&m->kernel->pending, __ATOMIC_RELAXED) != 0 &&
+        m->user->slots_given - m->kernel->slots_taken > 1) {
+        m->processors();
+    }
+}
 void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation)
 {
     struct thread *self = thread_self();
@@ -355,5 +365,6 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
         more_to_run();
     }
     scheduler_free(self);
+    tell_rest();
     scheduler_loop();
 }

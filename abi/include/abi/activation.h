@@ -77,7 +77,8 @@ struct space_kernel_page {
                                          //    others have to give back
     uint64_t holds;                      // k  which, a bit each
     uint64_t changes;                    // k  of holds
-    uint32_t pending;                    // k  events that have not been told
+    uint32_t pending;                    // k  events that have not been told.  If less than two slots were left, the
+                                         //    program asks for them when it has given more: see the call `processors`
     uint32_t slots_taken;                // k  modulo 2^32; the next is slot[slots_taken % SLOTS_MOST]
     uint64_t upcalls;                    // k
     uint64_t told[UPCALL_KINDS];         // k  events, by bit of upcall_kind
