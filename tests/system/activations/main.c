@@ -9,6 +9,7 @@ unsigned test_main(void)
     before = counts_now();
     if (machine->threads >= 64) {        // else what is measured is loading them again and again
         test_shares();
+        test_words();
         sleep_for(machine->slice);
         counts_check(&before, "nothing is left behind");
     }

@@ -63,4 +63,5 @@ extern const char __start_program[], __stop_program[], program_entry[];
 _Noreturn void program_upcall(uint64_t first, uint64_t count, const struct activation_kernel *k);
 
 void test_shares(void);
+void test_words(void);
 void test_hostile(void);
