@@ -247,8 +247,9 @@ static void see_to_events(struct cpu *cpu, struct space *s)
 }
 
 // The policy's answer for each space.
-static void share_out(struct instance *in)
+static void share_out(struct cpu *cpu)
 {
+    struct instance *in = cpu->instance;
     struct claimant all[CLAIMANTS_MOST];
     uint32_t threads[CPU_LEVELS] = {0}, n = 0;
 
@@ -258,6 +259,9 @@ static void share_out(struct instance *in)
     }
     uint64_t levels = count_threads(in, threads);
     fair_share(in->cpus, levels, threads, all, n);
+    if (in->delegate.on) {
+        delegate_run(cpu, levels, threads, all, n);
+    }
     n = 0;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
         struct claims *c = &space_of(l)->claims;
@@ -282,7 +286,7 @@ void allocator_run(struct cpu *cpu)
         }
     }
     if (deal) {
-        share_out(in);
+        share_out(cpu);
     }
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         const struct claims *c = &space_of(l)->claims;

@@ -101,9 +101,24 @@ static err_t set_alarm(struct cpu *cpu, unsigned i, const struct clock_set *s)
     return ERR_OK;
 }
 
+void device_alarm(struct cpu *cpu, unsigned i, uint64_t when)
+{
+    if (cpu->instance->devices.alarm[i].when != when) {
+        cpu->instance->devices.alarm[i].when = when;
+        find_soonest(cpu);
+    }
+}
+
 static void ring(struct cpu *cpu, unsigned i, uint64_t now)
 {
     struct clock_set *s = &cpu->instance->devices.alarm[i];
+
+    if (i == ALLOCATION_PAGE / 2) {
+        s->when = 0;
+        cpu->instance->realloc |= REALLOC_ALL;
+        cpu->resched = true;
+        return;
+    }
     uint64_t pfn = frame_of(cpu->instance, DEVICE_CLOCK, 2 * i + 1);
     struct clock_alarm *a = arch_phys(pfn << ABI_PAGE_SHIFT);
 
@@ -146,8 +161,11 @@ err_t device_signal(struct cpu *cpu, uint64_t pfn, va_t offset)
     unsigned page = (unsigned)(number % DEVICE_PAGES);
     char *at = (char *)arch_phys(pfn << ABI_PAGE_SHIFT) + offset;
 
+    if (d == DEVICE_CLOCK && (page % 2 != 0 || offset != 0)) {
+        return ERR_INVAL;
+    }
     if (d == DEVICE_CLOCK) {
-        return page % 2 == 0 && offset == 0 ? set_alarm(cpu, page / 2, (struct clock_set *)at) : ERR_INVAL;
+        return page == ALLOCATION_PAGE ? delegate_answer(cpu) : set_alarm(cpu, page / 2, (struct clock_set *)at);
     }
     if (page == 0 || offset % sizeof(struct port_message) != 0) {
         return ERR_INVAL;

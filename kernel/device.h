@@ -27,6 +27,8 @@ void  device_init(struct devices *d, pa_t base);
 bool  device_is(const struct instance *in, uint64_t pfn);
 // A signal was sent to this address of the unit.
 err_t device_signal(struct cpu *cpu, uint64_t pfn, va_t offset);
+// Let alarm i ring at `when`, once.
+void  device_alarm(struct cpu *cpu, unsigned i, uint64_t when);
 // The terminal's interrupt.
 void  device_input(struct cpu *cpu);
 // The timer: let alarms ring that are due.

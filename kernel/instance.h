@@ -13,6 +13,7 @@
 #include "assert.h"
 #include "atomic.h"
 #include "cpu.h"
+#include "delegate.h"
 #include "device.h"
 #include "handle.h"
 #include "lock.h"
@@ -91,6 +92,7 @@ struct instance {
     uint64_t      message_version;            // l  counts changes of message mappings; begins with 1
     uint64_t      groups;                     // I  page groups that rights arrays cover
     struct devices devices;                   // l
+    struct delegate delegate;                 // l  who decides about shares of processors
     pa_t          system;                     // I  the system pages
     struct system_info  *info;                // I
     struct system_stats *stats;               // l

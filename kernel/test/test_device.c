@@ -203,22 +203,22 @@ static void test_periods(void **state)
     host_shutdown();
 }
 
-// More alarms at one moment than one interrupt lets ring: all ring.
+// More alarms at one moment than one interrupt lets ring: all ring.  The last one is nobody's (allocation.h).
 static void test_many_alarms(void **state)
 {
     (void)state;
     host_boot(1, 64 << 20, "");
     struct instance *in = host_instance();
     uint64_t when = host.clock + 1000;
-    for (unsigned i = 1; i < CLOCK_ALARMS; i++) {
+    for (unsigned i = 1; i < CLOCK_ALARMS - 1; i++) {
         in->devices.alarm[i] = (struct clock_set){when + i % 3, 0};
     }
     set(when, 0, ERR_OK);
     pass(2000);
-    for (unsigned i = 0; i < CLOCK_ALARMS; i++) {
+    for (unsigned i = 0; i < CLOCK_ALARMS - 1; i++) {
         host_deliver_all();
     }
-    for (unsigned i = 0; i < CLOCK_ALARMS; i++) {
+    for (unsigned i = 0; i < CLOCK_ALARMS - 1; i++) {
         assert_int_equal(((struct clock_alarm *)page(DEVICE_CLOCK, 2 * i + 1))->fired, 1);
     }
     host_shutdown();

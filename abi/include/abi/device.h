@@ -7,7 +7,8 @@
 // A signal that is sent here gives the value 1, or ERR_INVAL if what it points to makes no sense.
 //
 // Serial ports: page 0 receives, all others send.  Only the terminal has input.
-// The clock: even pages send, each odd one is where the page before it receives.  It has one alarm for each pair.
+// The clock: even pages send, each odd one is where the page before it receives.  It has one alarm for each pair
+// but the last, which is for who decides about processors (allocation.h).
 #pragma once
 #include <abi/types.h>
 

@@ -1,0 +1,152 @@
+// delegate.c - the allocator's policy in the hands of a server.  See delegate.h.
+#include "delegate.h"
+
+#include "instance.h"
+#include "signal.h"
+
+_Static_assert((uint32_t)ALLOCATION_CLAIMANTS == CLAIMANTS_MOST, "all claimants are in a question");
+
+static uint32_t min_of(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static struct allocation_question *question(const struct instance *in)
+{
+    return arch_phys(allocation_page(in->devices.base) + ABI_PAGE);
+}
+
+// Does each level use as many processors with these limits, in limit[].wants, as it would without?  Then it also does
+// where threads take some of them first.
+static bool fits(uint32_t processors, const struct claimant *c, const struct claimant *limit, uint32_t n)
+{
+    uint32_t wants[CPU_LEVELS] = {0}, limits[CPU_LEVELS] = {0};
+    bool good = true;
+
+    for (uint32_t i = 0; i < n; i++) {
+        wants[c[i].level] += c[i].wants;
+        limits[c[i].level] += limit[i].wants;
+    }
+    for (uint32_t level = CPU_LEVELS; level-- > 0; processors -= min_of(processors, wants[level])) {
+        good = good && min_of(processors, wants[level]) == min_of(processors, limits[level]);
+    }
+    return good;
+}
+
+// ---- asking ---------------------------------------------------------------------------------------------------
+
+// The claimants with what the answer leaves of their wishes.  Gives whether they are as in the question.
+static bool match(const struct instance *in, const struct claimant *all, uint32_t n, struct claimant *limit)
+{
+    const struct delegate *d = &in->delegate;
+    const struct list *l = in->claimants.next;
+    bool same = n == d->count;
+
+    for (uint32_t i = 0; i < n; i++, l = l->next) {
+        const struct claimant *c = &d->claim[i];
+        bool known = i < d->count && list_entry(l, struct space, claims.link)->o.id == d->space[i];
+        same = same && known && c->level == all[i].level && c->wants == all[i].wants;
+        limit[i] = all[i];
+        limit[i].wants = known && d->holds ? min_of(c->gets, all[i].wants) : all[i].wants;
+    }
+    return same;
+}
+
+static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const struct claimant *limit)
+{
+    struct delegate *d = &cpu->instance->delegate;
+    struct allocation_question *q = question(cpu->instance);
+    const struct list *l = cpu->instance->claimants.next;
+
+    store_relaxed(&q->number, d->number + 1);
+    fence_full();                                    // a reader that sees what follows sees this, too
+    for (uint32_t i = 0; i < n; i++, l = l->next) {
+        const struct space *s = list_entry(l, struct space, claims.link);
+        d->space[i] = s->o.id;
+        d->claim[i] = (struct claimant){all[i].level, all[i].wants, limit[i].wants};
+        q->claimant[i] = (struct allocation_claimant){s->o.id, s->manager->cookie, all[i].level, all[i].wants,
+                                                      s->claims.held, 0};
+    }
+    q->asked = d->asked;
+    q->count = d->count = n;
+    d->number += 2;
+    store_release(&q->number, d->number);            // pairs with the reader
+    d->open = true;
+    d->on = signal_raise(cpu, arch_pa(q) >> ABI_PAGE_SHIFT, 0) != 0;
+}
+
+void delegate_run(struct cpu *cpu, uint64_t levels, const uint32_t *threads, struct claimant *all, uint32_t n)
+{
+    struct instance *in = cpu->instance;
+    struct delegate *d = &in->delegate;
+    struct claimant limit[ALLOCATION_CLAIMANTS];
+    bool same = match(in, all, n, limit);
+    uint64_t now = arch_now(), patience = ALLOCATION_PATIENCE * in->slice,
+             pause = same ? ALLOCATION_AGAIN * in->slice : in->slice / 4;
+
+    if (d->open && now - d->asked >= patience) {
+        d->open = d->holds = false;
+        question(in)->late++;
+    }
+    if (!d->open && now - d->asked >= pause) {
+        d->asked = now;
+        ask(cpu, all, n, limit);
+    }
+    device_alarm(cpu, ALLOCATION_PAGE / 2, d->asked + (d->open ? patience : pause));
+    if (d->on && d->holds && fits(in->cpus, all, limit, n)) {
+        fair_share(in->cpus, levels, threads, limit, n);
+        for (uint32_t i = 0; i < n; i++) {
+            all[i].gets = limit[i].gets;
+            all[i].most = all[i].most < all[i].gets ? all[i].gets : all[i].most;
+        }
+    }
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------
+
+static bool accept(const struct instance *in, struct delegate *d, const struct allocation_answer *a)
+{
+    struct claimant c[ALLOCATION_CLAIMANTS];
+    uint32_t sum = 0;
+
+    if (load_relaxed(&a->count) != d->count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < d->count; sum += c[i++].wants) {
+        c[i].wants = load_relaxed(&a->claimant[i].processors);
+        if (load_relaxed(&a->claimant[i].space) != d->space[i] || c[i].wants > d->claim[i].wants) {
+            return false;
+        }
+    }
+    if (sum > in->cpus || !fits(in->cpus, d->claim, c, d->count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < d->count; i++) {
+        d->claim[i].gets = c[i].wants;
+    }
+    return true;
+}
+
+err_t delegate_answer(struct cpu *cpu)
+{
+    struct instance *in = cpu->instance;
+    struct delegate *d = &in->delegate;
+    const struct allocation_answer *a = arch_phys(allocation_page(in->devices.base));
+    uint64_t number = load_relaxed(&a->number);
+
+    in->realloc |= REALLOC_ALL;
+    cpu->resched = true;
+    if (number <= ALLOCATION_BEGIN) {
+        *d = (struct delegate){.on = number == ALLOCATION_BEGIN, .number = d->number,
+                               .asked = arch_now() - ALLOCATION_AGAIN * in->slice};
+        return ERR_OK;
+    }
+    if (!d->on || number != d->number || !accept(in, d, a)) {
+        question(in)->refused++;
+        return ERR_INVAL;
+    }
+    d->open = false;
+    d->holds = true;
+    question(in)->answers++;
+    return ERR_OK;
+}
