@@ -4,7 +4,7 @@
 // the clock; `console` in the policy adds the terminal and the error stream.
 // Signals of a device go to the app's first thread.  Their mappings go with that thread, and are loaded again after it.
 // Cache Kernel, 2.2.
-#include <abi/device.h>
+#include <abi/allocation.h>
 #include <sys.h>
 
 #include "srm.h"
@@ -33,6 +33,8 @@ static pa_t send_page(enum device d, unsigned index)
 {
     return page_of(d, d == DEVICE_CLOCK ? 2 * (index + 1) : index + 2);      // below are srm's own
 }
+
+_Static_assert(2 * POLICY_KERNELS < (int)ALLOCATION_PAGE, "each app has an alarm");
 
 static pa_t alarm_page(unsigned index)
 {

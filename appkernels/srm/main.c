@@ -261,9 +261,11 @@ void srm_main(const struct kernel_info *info)
     if (sys_listen(info->thread) != ERR_OK) {
         srm_fail("the supervisor refuses the writeback channel");
     }
+    allocate_start(&policy);
     start_all();
     for (;;) {
         read_channel();
+        allocate_look();
         wake_at = swap_run(app, policy.count);
         for (unsigned i = 0; i < policy.count; i++) {
             if (app[i].state == APP_LIVE) {

@@ -4,6 +4,8 @@
 #include <abi/types.h>
 #include <base.h>
 
+#include "weights.h"
+
 struct reader {
     struct policy       *policy;
     struct policy_error *error;
@@ -144,12 +146,14 @@ static bool read_setting(struct reader *r, struct policy_kernel *k, const char *
         {"max_threads=", &k->thread.most, 65535},
         {"min_mappings=", &k->mapping.least, 1 << 23},
         {"max_mappings=", &k->mapping.most, 1 << 23},
+        {"weight=", &k->weight, WEIGHTS_MOST},
     };
 
     for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
         size_t n = strlen(number[i].key);
         if (strncmp(word, number[i].key, n) == 0) {
-            return read_number(r, number[i].to, word + n, number[i].most, word);
+            return read_number(r, number[i].to, word + n, number[i].most, word) &&
+                   (number[i].to != &k->weight || k->weight != 0 || wrong(r, "a weight is 1 at least", word));
         }
     }
     if (strncmp(word, "image=", 6) == 0) {

@@ -3,12 +3,14 @@
 // Lines of words; `#` begins a comment.
 //     kernel NAME memory=SIZE|rest [most=SIZE] [priority=N] [share=N] [spaces=N] [threads=N]
 //                 [mappings=N] [min_spaces=N] [max_spaces=N] [min_threads=N] [max_threads=N]
-//                 [min_mappings=N] [max_mappings=N] [console] [image=FILE] [args="..."]
+//                 [min_mappings=N] [max_mappings=N] [weight=N] [console] [image=FILE] [args="..."]
 //     primary NAME        when this kernel ends, everything ends, with its value
 // most is how much memory it may have in all, when it asks for more than the first.
 // spaces, threads and mappings are how many of each the kernel may lock.  min_ is how many descriptors of the type
 // it is sure of, 0 if not said: no other kernel's load takes them.  max_ is how many it holds at most; 0 or nothing
 // said: any number.  It is more than it may lock, by 2 for threads; for mappings, at least 16 for each processor.
+// weight is for programs that schedule their own threads on whole processors (abi/activation.h): those of one priority
+// share in proportion to the weights of their kernels, 1 if not said. Without any weight spaces share alike.
 // Its program is kernels/FILE of the boot archive, without image= kernels/NAME: so the same one may run under several
 // names.
 //
@@ -26,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { POLICY_KERNELS = 64, POLICY_NAME = 32, POLICY_LINE = 512, POLICY_TURNS = 16, POLICY_PHASES = 64 };
+enum { POLICY_KERNELS = 62, POLICY_NAME = 32, POLICY_LINE = 512, POLICY_TURNS = 16, POLICY_PHASES = 64 };
 #define POLICY_UNSAID UINT64_MAX         // a share or priority that a line does not speak of
 #define POLICY_FOREVER UINT64_MAX
 
@@ -40,6 +42,7 @@ struct policy_kernel {
     uint64_t memory;                     // bytes, unless rest
     uint64_t most;                       // bytes; 0: what it got first
     uint64_t priority, share, spaces, threads, mappings;
+    uint64_t weight;                     // 0: not said
     struct policy_range { uint64_t least, most; } space, thread, mapping;
     bool     borrows;                    // some line grants it memory
     unsigned turns;                      // 0: takes no turns; else 1 + index of its `turns` line

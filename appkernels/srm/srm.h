@@ -154,5 +154,9 @@ extern const struct account_operations account_operations;
 struct app *app_number(unsigned index);          // main.c: NULL if the policy has no such kernel
 void account_release(struct app *a);             // its grants go back
 
+// allocate.c: it decides about processors, if the policy has weights, and answers what it is asked.
+void allocate_start(const struct policy *policy);
+void allocate_look(void);
+
 // report.c
 void report_death(const struct app *a);

@@ -22,7 +22,7 @@ static void good(void **state)
     assert_true(parse(
         "# comment\n\n"
         "kernel unix memory=rest priority=12 share=50 spaces=2 threads=3 mappings=4 min_spaces=5 max_spaces=6 "
-        "min_threads=7 max_threads=8 min_mappings=9 console # the emulator\n"
+        "min_threads=7 max_threads=8 min_mappings=9 weight=3 console # the emulator\n"
         "  kernel  small\tmemory=64M most=1G args=\"a b # c\" \n"
         "primary unix"));
     assert_int_equal(policy.count, 2);
@@ -34,6 +34,7 @@ static void good(void **state)
     assert_true(k->space.least == 5 && k->space.most == 6 && k->thread.least == 7 && k->thread.most == 8);
     assert_true(k->mapping.least == 9 && k->mapping.most == 0);
     assert_int_equal(k->number, 3);
+    assert_true(k->weight == 3 && k[1].weight == 0);
     k++;
     assert_string_equal(k->name, "small");
     assert_true(!k->rest && !k->console && k->memory == 64 << 20 && k->priority == 16 && k->share == 100);
@@ -84,6 +85,8 @@ static void mistakes(void **state)
         {"kernel a memory=2M priority=high\n", 1, "not a number: priority=high"},
         {"kernel a memory=2M priority=31\n", 1, "too large: priority=31"},
         {"kernel a memory=2M share=101\n", 1, "too large: share=101"},
+        {"kernel a memory=2M weight=1001\n", 1, "too large: weight=1001"},
+        {"kernel a memory=2M weight=0\n", 1, "a weight is 1 at least: weight=0"},
         {"kernel a memory=2M min_spaces=9 max_spaces=8\n", 1, "a maximum below the minimum: max_spaces=8"},
         {"kernel a memory=2M spaces=2 max_spaces=2\n", 1, "a maximum that locks could use up: max_spaces=2"},
         {"kernel a memory=2M max_threads=1\n", 1, "a maximum that locks could use up: max_threads=1"},
