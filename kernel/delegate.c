@@ -63,7 +63,7 @@ static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const s
     for (uint32_t i = 0; i < n; i++, l = l->next) {
         const struct space *s = list_entry(l, struct space, claims.link);
         d->space[i] = s->o.id;
-        d->claim[i] = (struct claimant){all[i].level, all[i].wants, limit[i].wants};
+        d->claim[i] = (struct claimant){.level = all[i].level, .wants = all[i].wants, .gets = limit[i].wants};
         q->claimant[i] = (struct allocation_claimant){s->o.id, s->manager->cookie, all[i].level, all[i].wants,
                                                       s->claims.held, 0};
     }
