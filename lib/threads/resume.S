@@ -7,9 +7,12 @@
 // An upcall: RSP is 8 below the handler's record, FS base is 0 until it has one (upcall.c knows).
     .globl threads_upcall
 threads_upcall:
+    .cfi_startproc
+    .cfi_undefined rip
     leaq 8(%rsp), %rax
     wrfsbase %rax
     jmp threads_handler
+    .cfi_endproc
 
 // A new thread: its record is FS base, and everything is in there.
     .globl threads_start

@@ -47,10 +47,13 @@ def check(text):
     return failures
 
 
-lists = sys.stdin.read().split('1 programs with user-level threads\n')[1:]
+text = sys.stdin.read()
+lists = text.split('1 programs with user-level threads\n')[1:]
 failures = [] if len(lists) == int(sys.argv[1]) else ['%d lists' % len(lists)]
-for text in lists:
-    failures += check(text)
+if len(set(re.findall(' ([0-9]+) upcalls so far', text))) != 1:
+    failures.append('upcalls come of being looked at')
+for part in lists:
+    failures += check(part)
 print('\n'.join(failures) or 'all threads are there')
 sys.exit(bool(failures))
 END

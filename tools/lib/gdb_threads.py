@@ -12,6 +12,7 @@
 # Not seen: what is in pages that are not mapped at this moment, since they were never touched (then it is zeros) or
 # since the supervisor has replaced their mappings, as with small caches.  A thread that another one has in hand at this
 # moment, between two lists, is said to be so.
+import atexit
 import glob
 import os
 import re
@@ -308,8 +309,9 @@ class Shown:
         self.flows = [flow for flow in flows if flow.registers]
         self.others = [flow for flow in flows if not flow.registers]
         self.file = tempfile.NamedTemporaryFile(prefix='quoin-threads-', suffix='.core')
+        atexit.register(self.file.close)                 # which removes it
         self.load()
-        if any([self.leave_critical(flow, thread) for flow, thread in self.pairs()]):
+        while any([self.leave_spin(flow, thread) or self.leave_critical(flow, thread) for flow, thread in self.pairs()]):
             gdb.execute('detach', to_string=True)
             self.load()
 
@@ -323,10 +325,28 @@ class Shown:
         threads = {thread.ptid[1] or thread.ptid[0]: thread for thread in self.inferior.threads()}
         return [(flow, threads[n + 1]) for n, flow in enumerate(self.flows)]
 
+    def leave_spin(self, flow, thread):
+        """Where a guard is waited for is apart from its function (guard.h), and ends with a jump back into that."""
+        thread.switch()
+        frame = gdb.newest_frame()
+        if frame.name() is not None:
+            return False
+        try:
+            for line in frame.architecture().disassemble(frame.pc(), count=4):
+                jump = re.match(r'jmp +(0x[0-9a-f]+)', line['asm'])
+                if jump:
+                    flow.registers['rip'] = int(jump[1], 16)
+                    return gdb.block_for_pc(flow.registers['rip']) is not None
+        except gdb.MemoryError:
+            pass
+        return False
+
     def leave_critical(self, flow, thread):
         """The body of a critical function was not called, but begun with its caller's frame on the stack (guard.h)."""
         thread.switch()
         frame = gdb.newest_frame()
+        while frame.type() == gdb.INLINE_FRAME:
+            frame = frame.older()
         if not (frame.name() or '').startswith('body_') or frame.older() is None:
             return False
         at = int(frame.older().read_register('rsp')) - 8
@@ -335,8 +355,9 @@ class Shown:
         return True
 
     def show(self):
-        print('\n%s, in the space of slot %d: %d threads in %d mapped pages' % (
-            self.image.name, self.space.slot, len(self.flows) + len(self.others), len(self.space.pages)))
+        print('\n%s, in the space of slot %d: %d threads in %d mapped pages, %d upcalls so far' % (
+            self.image.name, self.space.slot, len(self.flows) + len(self.others), len(self.space.pages),
+            int(self.library.state['count']['upcalls'])))
         for flow, thread in self.pairs():
             thread.name = flow.title()
             thread.switch()
@@ -349,6 +370,7 @@ class Shown:
         gdb.execute('inferior %d' % self.inferior.num, to_string=True)
         if self.flows:
             gdb.execute('detach', to_string=True)
+        self.file.close()
 
 
 class QuoinThreads(gdb.Command):
