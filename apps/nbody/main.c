@@ -1,7 +1,8 @@
 // main.c - the simulation as a native program (docs/native.md).
 //
 // Words: bodies=512 steps=2 threads=4 percent=100 ticks=150000 seed=1 name=1; struct setup in nbody.h says what they
-// mean.  Prints its checksum, how many reads of the disk there were, and what the steps took by the parallel clock.
+// mean.  Prints its checksum, how many reads of the disk there were, and what the steps took by the parallel
+// clock, and when they began.
 #include <native.h>
 
 #include "nbody.h"
@@ -28,7 +29,7 @@ int nbody_main(const struct native_info *info)
         nbody_step(&world);
     }
     uint64_t ticks = par_clock() - begin, sum = nbody_checksum(&world);
-    native_print("nbody %lu: checksum %016lx misses %lu ticks %lu\n", name, (unsigned long)sum,
-                 (unsigned long)nbody_misses(&world), (unsigned long)ticks);
+    native_print("nbody %lu: checksum %016lx misses %lu ticks %lu from %lu\n", name, (unsigned long)sum,
+                 (unsigned long)nbody_misses(&world), (unsigned long)ticks, (unsigned long)begin);
     return sum == 0;
 }
