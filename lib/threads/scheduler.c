@@ -29,7 +29,7 @@ static bool all_empty(void)
             return false;
         }
     }
-    return true;
+    return packages_empty();
 }
 static bool wanted_swing(uint32_t from, uint32_t to)
 {
@@ -109,6 +109,9 @@ void scheduler_loop(void)
         struct ready *from = ready_here();
         if (*(volatile uint64_t *)&threads.first_until != UINT64_MAX) {
             run_timers(self);
+        }
+        if (packages != 0) {
+            packages_run(self);
         }
         if (*(volatile uint32_t *)&from->bits != 0) {
             critical_schedule(self, from);

@@ -41,9 +41,9 @@ struct recovery_end {
     struct control_words control;
 };
 
-enum thread_kind { FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE };
+enum thread_kind { FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE, FLOW_WORKER };
 
-enum flow_phase {                        // of handlers and idle flows
+enum flow_phase {                        // of handlers and idle flows; package.h has those of workers
     PHASE_LEFT = 0,                      // nobody is on its stack
     PHASE_GIVEN = 1,                     // its slot is in the ring, or filled
     PHASE_EVENTS = 1,                    // it has contexts that may hold locks, or other handlers that have
@@ -74,7 +74,7 @@ struct thread {
     uint32_t hears;                      // o  what ends its waits at safe points: STOP_CANCEL or 0
     uint32_t stop;                       // a  bits: end its waits
     void *(*fn)(void *);                 // I
-    void *argument, *value;              // I, o
+    void *argument, *value;              // I, o; of a worker: argument is its package's local record
     uint32_t stopping;                   // a  others that look at its wait now
     uint32_t kind;                       // I
     struct thread *woken;                // o  somebody whom it has to wake or let run
@@ -89,7 +89,10 @@ struct thread {
     struct thread *recovered;            // o  of a handler: what threads_recover came back with
     uint64_t until;                      // t  under the timer lock; 0: not a timed wait
     struct thread *later, *sooner;       // t
-    uint64_t handle;                     // I  kernel threads
+    union {
+        uint64_t handle;                 // I  kernel threads
+        struct package *package;         // I  of a worker
+    };
     uint32_t slot;                       // I  of a handler
     uint32_t timed;                      // t
     char *bottom;                        // I  the page below is a guard
@@ -182,6 +185,13 @@ void critical_timer_add(struct thread *t);
 void critical_timer_remove(struct thread *t);
 struct thread *critical_timer_due(uint64_t now); // taken off, its `stopping` counted up; or NULL
 
+// critical_package.c; package.h says who workers are.
+// Go on as the worker, if it is in that phase and its package may have one more processor; then the caller ends.
+void critical_run(struct thread *self, struct thread *worker, uint32_t phase, struct package *p);
+_Noreturn void critical_retire(struct thread *self, struct package *p);      // the worker ends; its stack is left
+void critical_park(struct thread *self, struct package *p);      // comes back when it has been unparked
+bool critical_unpark(struct thread *worker);     // true: it was parked, and is ready now
+
 // ---- resume.S, recover.S ------------------------------------------------------------------------------------
 
 // Run a context that is inside a critical function, or its copy, to that function's end.  `fs`: its FS base.
@@ -210,6 +220,12 @@ void woken(struct thread *self);                 // act on self->woken, self->la
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
 void thread_record(struct thread *t, enum thread_kind kind);
+void packages_run(struct thread *self);          // a scheduler: run a worker of some package, or come back
+bool packages_empty(void);                       // no package has anything for one more processor
+void package_stopped(struct thread *worker);     // it was stopped, and has been saved
+void package_blocked(const struct thread *worker, int32_t more);     // so many more of its package run or are stopped
+_Noreturn void package_end(void *none);          // where a worker goes on after a fault that nobody has heard
+extern uint32_t packages;                        // a  how many
 void slot_give(uint32_t slot);                   // back to the supervisor; anybody, at any time
 
 static inline struct ready *ready_here(void)

@@ -6,8 +6,8 @@
 //   2. Handlers among them, which have events themselves, are continued: first those that are not through with this,
 //      which come back as soon as they are (PHASE_LOCKS), if somebody has continued them; then all, to their ends.  So
 //      nobody waits for a lock whose holder is in the hands of a handler that does not run.
-//   3. Threads go to the ready list.  The slots go back to the ring; that of a handler's own stack as soon as a later
-//      one sees that the stack is not used, many at a time.
+//   3. Threads go to the ready list, workers of other packages to those (package.h).  The slots go back to the ring;
+//      that of a handler's own stack as soon as a later one sees that the stack is not used, many at a time.
 //   4. It becomes a scheduler (scheduler.c), which owns nothing: stopped there it is just dropped.
 // It may be stopped anywhere, and is then itself a context of the next upcall, three deep or more.
 // A handler that recovers, or has continued another one, has its own frame in `saved` and is continued by that.
@@ -24,6 +24,7 @@ const char *threads_release_address;
 struct batch {
     struct thread *threads, *last;       // to be made ready, in order
     struct thread *handlers;             // to be continued: with contexts that may hold locks
+    struct thread *workers;              // of other packages, to be made ready
     bool adopt;                          // there may be lists of processors that are lost
     bool unblocked;
 };
@@ -157,6 +158,12 @@ static void keep(struct thread *self, struct batch *b, struct thread *flow)
         b->last = flow;
         return;
     }
+    if (flow->kind == FLOW_WORKER) {
+        count(&threads.count.ready, 1);
+        flow->next = b->workers;
+        b->workers = flow;
+        return;
+    }
     if (flow->phase == PHASE_EVENTS || flow->phase == PHASE_LOCKS) {
         count(&threads.count.continued, 1);
         keep_handlers(self, b, flow);
@@ -204,10 +211,10 @@ static void take_context(struct thread *self, struct batch *b, const struct upca
 
 // ---- events ---------------------------------------------------------------------------------------------------
 
-static void end_thread(struct thread *t)
+static void end_flow(struct thread *t)
 {
     if (t->saved->ret == threads_resume_stopped) {
-        t->stopped.rip = (uint64_t)thread_exit;
+        t->stopped.rip = (uint64_t)(t->kind == FLOW_THREAD ? thread_exit : package_end);
         t->stopped.below = (uint64_t)t - 24 - STOPPED_BELOW;     // the whole stack is free
         t->stopped.rflags &= ~0x400ull;
         t->stopped.general[9] = 0;                   // RDI
@@ -225,14 +232,18 @@ static void take_event(struct thread *self, struct batch *b, const struct upcall
     }
     if (flow != NULL && kinds & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) {
         flow->blocked = !(kinds & UPCALL_UNBLOCKED);
+        if (flow->kind == FLOW_WORKER) {
+            package_blocked(flow, !!(kinds & UPCALL_UNBLOCKED) - !!(kinds & UPCALL_BLOCKED));    // perhaps both
+        }
     }
     if (kinds & UPCALL_CONTEXT) {
         take_context(self, b, slot);
     }
     if (kinds & (UPCALL_FAULT | UPCALL_OWNER)) {
         bool heard = threads.machine.event != NULL && threads.machine.event(flow, slot);
-        if (kinds & UPCALL_FAULT && !heard && flow != NULL && flow->kind == FLOW_THREAD) {
-            end_thread(flow);
+        if (kinds & UPCALL_FAULT && !heard && flow != NULL &&
+            (flow->kind == FLOW_THREAD || flow->kind == FLOW_WORKER)) {
+            end_flow(flow);
         }
     }
     b->unblocked |= (kinds & UPCALL_UNBLOCKED) != 0;
@@ -355,6 +366,10 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
     for (struct thread *t = b.threads, *next; t != NULL; t = next) {
         next = t->next;
         critical_ready(self, t);
+    }
+    for (struct thread *w = b.workers, *next; w != NULL; w = next) {
+        next = w->next;
+        package_stopped(w);
     }
     if (b.adopt) {
         scheduler_adopt();
