@@ -1,10 +1,12 @@
 // threads.c - what the operations of the threads library cost: the rows of URPC, table I, and of Scheduler
 // Activations, tables I and IV.
 //
-// The same program on activations and on kernel threads, one processor.  Each number is the median of single
-// measurements from one RDTSC to another, less an empty one.
+// The same program on activations and on kernel threads, one processor; other packages need activations.  Each number
+// is the median of single measurements from one RDTSC to another, less an empty one.
 #include <base.h>
 
+#include "steal.h"
+#include "tasks.h"
 #include "threads_native.h"
 
 THREADS_NATIVE(16, 64);
@@ -141,6 +143,67 @@ static void measure_ping_pong(void)
     (void)thread_join(t, NULL);
 }
 
+// ---- other packages -------------------------------------------------------------------------------------------
+
+static struct steal pool;
+static struct tasks home;
+
+static void null_job(void *argument)
+{
+    (void)argument;
+}
+static void spawns(void *argument)
+{
+    struct steal_job job;
+
+    for (unsigned i = 0; i < TIMES; i++) {
+        MEASURE(i, steal_spawn(&job, null_job, argument); steal_sync(&job));
+    }
+}
+static enum task_step null_task(struct task *t)
+{
+    (void)t;
+    return TASK_DONE;
+}
+// From the beginning of a task to where the one that waits for it goes on.
+static enum task_step awaits(struct task *t)
+{
+    static struct task child;
+    static uint64_t start;
+
+    for (;;) {
+        if (t->at % 2 == 0) {
+            start = clock_read();
+            task_begin(&home, &child, null_task);
+            t->at++;
+        }
+        if (task_wait(t, &child.over)) {
+            return TASK_WAIT;
+        }
+        sample[t->at / 2] = clock_read() - start;
+        if (++t->at == 2 * TIMES) {
+            return TASK_DONE;
+        }
+    }
+}
+static void measure_packages(void)
+{
+    struct task t;
+
+    if (steal_begin(&pool, 1, 2, 0) != THREAD_OK || tasks_begin(&home, 1, 2) != THREAD_OK) {
+        return;                                      // on kernel threads
+    }
+    steal_call(&pool, spawns, NULL);
+    say("steal_spawn_sync", 1);
+    task_begin(&home, &t, awaits);
+    event_wait(&t.over);
+    say("task_begin_wait", 1);
+    for (unsigned i = 0; i < TIMES; i++) {
+        MEASURE(i, task_begin(&home, &t, null_task); event_wait(&t.over));
+    }
+    say("task_from_thread", 1);
+}
+
 // ---- through the supervisor -----------------------------------------------------------------------------------
 
 static uint32_t word[2];                 // a
@@ -264,5 +327,6 @@ int threads_program(const struct native_info *info)
     measure_lock();
     measure_ping_pong();
     measure_signal_wait();
+    measure_packages();
     return 0;
 }
