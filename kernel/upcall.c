@@ -50,13 +50,13 @@ static bool put(struct telling *x, const struct thread *t, uint32_t kinds, bool 
     slot->processor = t->cpu;
     slot->next = SLOT_NONE;
     slot->thread = load_relaxed(&t->user->thread);
+    slot->fs_base = s->fs_base;
     slot->value = t->value;
     if (kinds & UPCALL_CONTEXT) {
         memcpy(&slot->context, &s->frame[0], sizeof(slot->context));
         if (runs) {
             slot->fs_base = arch_state_save_to(slot->xstate);
         } else {
-            slot->fs_base = s->fs_base;
             memcpy(slot->xstate, s->xstate, sizeof(slot->xstate));
         }
     }
