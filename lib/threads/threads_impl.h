@@ -264,11 +264,11 @@ static inline void thread_prepare(struct thread *t, uint32_t priority, void *(*f
     t->fn = fn;
     t->argument = argument;
 }
-// After a call that may have woken somebody.
+// After a call that may have woken somebody.  The caller may be the one who waits for a processor from then on.
 static inline void after_wake(struct thread *self)
 {
+    more_to_run();
     if (__builtin_expect(self->woken != NULL, 0)) {
         woken(self);
     }
-    more_to_run();
 }
