@@ -29,7 +29,7 @@ enum { PT_ENTRIES = 512, PT_ROOT = 3 };
 
 // Boot processor, once: all processors that will ever run are described in info, the others wait.
 // Builds the instance, loads the first kernel, then calls arch_start_cpus().  Returns as the others do.
-void kernel_boot(const struct boot_info *info);
+void kernel_boot(struct boot_info *info);
 // Each other processor, once, on its own stack.
 void kernel_cpu_start(struct cpu *cpu);
 // A SYSCALL instruction; frame holds RIP after it.

@@ -2,27 +2,29 @@
 #include "boot.h"
 
 #include "base.h"
-#include "bootmem.h"
 #include "instance.h"
 #include "instance_boot.h"
 #include "kprint.h"
 #include "rights.h"
 #include "sched.h"
 
-// The archive gets 2-MiB units of its own, so that rights on it show nothing else.
-static pa_t archive_move(struct bootmem *m, const struct boot_info *info)
+void *boot_take(struct boot_info *info, uint64_t size, uint64_t align, const char *what)
 {
-    uint64_t size = (info->archive_length + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
-    pa_t to = size == 0 ? 0 : bootmem_take(m, size, ABI_LARGE);
-
-    if (to == 0) {
-        kprint("boot refused: no boot archive, or no memory for its %lu bytes\n",
-               (unsigned long)info->archive_length);
-        arch_power_off(125);
+    size = (size + align - 1) & ~(align - 1);
+    pa_t pa = ranges_take(&info->free, size, align, 0, ~(pa_t)0);
+    if (pa == 0) {
+        boot_refuse("no memory for %s (%lu KiB)", what, (unsigned long)(size >> 10));
     }
-    memcpy(arch_phys(to), arch_phys(info->archive), info->archive_length);
-    memset((char *)arch_phys(to) + info->archive_length, 0, size - info->archive_length);
-    return to;
+    return memset(arch_phys(pa), 0, size);
+}
+
+// The archive gets 2-MiB units of its own, so that rights on it show nothing else.
+static void archive_move(struct boot_info *info)
+{
+    void *to = boot_take(info, info->archive_length, ABI_LARGE, "the boot archive");
+
+    memcpy(to, arch_phys(info->archive), info->archive_length);
+    info->archive = arch_pa(to);
 }
 
 static void info_fill(struct instance *in, const struct boot_info *info)
@@ -50,15 +52,14 @@ static void info_fill(struct instance *in, const struct boot_info *info)
 }
 
 // Debuggers stop here, so it keeps its name.
-__attribute__((noinline, noclone)) void kernel_boot(const struct boot_info *info)
+__attribute__((noinline, noclone)) void kernel_boot(struct boot_info *info)
 {
-    struct bootmem memory;
     struct sizes sizes;
 
-    bootmem_init(&memory, info);
+    ranges_subtract(&info->free, 0, 1 << 20);      // the first megabyte: firmware, trampoline
     sizes_read(&sizes, info);
-    pa_t archive = archive_move(&memory, info);
-    struct instance *in = instance_create(&memory, &sizes);
+    archive_move(info);
+    struct instance *in = instance_create(info, &sizes);
     instance_add_cpus(in, info);
     struct cpu *cpu = &in->cpu[0];
     arch_cpu_init(cpu);
@@ -74,7 +75,7 @@ __attribute__((noinline, noclone)) void kernel_boot(const struct boot_info *info
            (unsigned long)(in->info->tsc_hz / 1000), in->kernels.size, in->spaces.size, in->threads.size,
            in->nrecords, in->ntables);
     instance_lock(cpu);
-    first_load(cpu, &memory, archive, info->archive_length);
+    first_load(cpu, info);
     cpu->resched = true;
     in->spare |= 1;                      // nobody runs here yet
     arch_start_cpus();

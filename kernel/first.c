@@ -3,7 +3,7 @@
 // It is loaded by the same functions as everything else; what a starter would do is done here: image to
 // 2-MiB units, locked mappings of text, data and window, system pages and archive read-only.
 #include "base.h"
-#include "bootmem.h"
+#include "boot.h"
 #include "cpio.h"
 #include "elf_image.h"
 #include "instance.h"
@@ -18,7 +18,7 @@ enum { FIRST_PRIORITY = ABI_PRIORITIES - 1 };
 struct first {
     struct cpu *cpu;
     struct instance *in;
-    struct bootmem *memory;
+    struct boot_info *boot;
     struct appkernel *k;
     struct space *space;
     pa_t block; // its own pages
@@ -32,21 +32,9 @@ static pa_t page_of(const struct first *f, enum first_page p)
     return f->block + (pa_t)p * ABI_PAGE;
 }
 
-static _Noreturn void refuse(const char *why)
+static void *take(struct first *f, uint64_t size)
 {
-    kprint("boot refused: %s\n", why);
-    arch_power_off(125);
-}
-
-static pa_t take(struct first *f, uint64_t size)
-{
-    size = (size + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
-    pa_t pa = bootmem_take(f->memory, size, ABI_LARGE);
-    if (pa == 0) {
-        refuse("no memory for the first kernel");
-    }
-    memset(arch_phys(pa), 0, size);
-    return pa;
+    return boot_take(f->boot, size, ABI_LARGE, "the first kernel");
 }
 
 static void grant(struct first *f, pa_t base, uint64_t length, uint32_t access)
@@ -61,7 +49,7 @@ static void map(struct first *f, va_t va, pa_t pa, uint64_t length, uint32_t acc
     for (uint64_t at = 0; at < length; at += ABI_LARGE) {
         uint64_t flags = access | MAP_LARGE | MAP_LOCKED;
         if (mapping_load(f->cpu, f->k, f->space, va + at, pa + at, flags, NULL) != ERR_OK) {
-            refuse("the first kernel's mappings cannot be loaded");
+            boot_refuse("the first kernel's mappings cannot be loaded");
         }
     }
 }
@@ -77,12 +65,12 @@ static void load_segment(struct first *f, const void *image, const struct elf_se
 {
     va_t begin = s->vaddr & ~(va_t)(ABI_LARGE - 1);
     uint64_t size = s->vaddr + s->memory_size - begin;
-    pa_t pa = take(f, size);
+    char *to = take(f, size);
 
     size = (size + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
-    memcpy((char *)arch_phys(pa) + (s->vaddr - begin), (const char *)image + s->offset, s->file_size);
-    grant(f, pa, size, GROUP_WRITE);
-    map(f, begin, pa, size, s->flags);
+    memcpy(to + (s->vaddr - begin), (const char *)image + s->offset, s->file_size);
+    grant(f, arch_pa(to), size, GROUP_WRITE);
+    map(f, begin, arch_pa(to), size, s->flags);
 }
 
 static void map_device(struct first *f, enum device_place place, enum device d, unsigned page, uint64_t flags,
@@ -92,7 +80,7 @@ static void map_device(struct first *f, enum device_place place, enum device d, 
 
     if (mapping_load(f->cpu, f->k, f->space, DEVICE_PLACE(place), device_page(f->in->devices.base, d, page),
                      flags | MAP_LOCKED, &more) != ERR_OK) {
-        refuse("the first kernel's devices cannot be mapped");
+        boot_refuse("the first kernel's devices cannot be mapped");
     }
 }
 
@@ -114,18 +102,19 @@ static void map_devices(struct first *f)
 static void give_memory(struct first *f)
 {
     struct system_info *s = f->in->info;
+    const struct ranges *free = &f->boot->free;
 
-    for (uint32_t i = 0; i < f->memory->count && s->ranges < SYSTEM_RANGES; i++) {
-        pa_t base = (f->memory->free[i].base + ABI_LARGE - 1) & ~(pa_t)(ABI_LARGE - 1);
-        pa_t end = f->memory->free[i].end & ~(pa_t)(ABI_LARGE - 1);
+    for (uint32_t i = 0; i < free->count && s->ranges < SYSTEM_RANGES; i++) {
+        pa_t base = (free->r[i].base + ABI_LARGE - 1) & ~(pa_t)(ABI_LARGE - 1);
+        pa_t end = free->r[i].end & ~(pa_t)(ABI_LARGE - 1);
         if (base >= end) {
             continue;
         }
-        s->range[s->ranges++] = (struct memory_range){base, end - base, f->memory->free[i].cluster, 0};
+        s->range[s->ranges++] = (struct memory_range){base, end - base, free->r[i].cluster, 0};
         map_window(f, base, end - base, MAP_READ | MAP_WRITE);
     }
     if (s->ranges == 0) {
-        refuse("no memory is left to grant");
+        boot_refuse("no memory is left to grant");
     }
 }
 
@@ -161,7 +150,7 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     grant(f, f->block, f->block_size, GROUP_WRITE);
     oid_t id;
     if (space_load(f->cpu, f->k, &s, &id) != ERR_OK) {
-        refuse("the first kernel's space cannot be loaded");
+        boot_refuse("the first kernel's space cannot be loaded");
     }
     f->space = space_find(in, id);
     quota_clear(in, f->k);                      // they are set again
@@ -186,13 +175,13 @@ static void start_thread(struct first *f, va_t entry, va_t xstack)
     state->frame[0].rflags = 0x202;
     state->frame[0].rdi = ABI_WINDOW + page_of(f, PAGE_INFO);
     if (thread_load(f->cpu, f->k, &d, &f->in->info->thread) != ERR_OK) {
-        refuse("the first kernel's thread cannot be loaded");
+        boot_refuse("the first kernel's thread cannot be loaded");
     }
     f->in->info->kernel = f->k->o.id;
     f->in->info->space = f->space->o.id;
 }
 
-static void fill_info(struct first *f, pa_t archive, uint64_t length)
+static void fill_info(struct first *f)
 {
     struct kernel_info *i = arch_phys(page_of(f, PAGE_INFO));
     struct system_info *s = f->in->info;
@@ -202,8 +191,8 @@ static void fill_info(struct first *f, pa_t archive, uint64_t length)
         .space = s->space,
         .thread = s->thread,
         .system = f->in->system,
-        .archive = archive,
-        .archive_length = length,
+        .archive = f->boot->archive,
+        .archive_length = f->boot->archive_length,
         .channel = page_of(f, PAGE_CHANNEL),
         .frame_states = page_of(f, PAGE_FRAME_STATES), .first_frame = 0, .frame_count = f->k->frame_count,
         .limits = {f->k->limits.max_priority, f->k->limits.locked_spaces, f->k->limits.locked_threads,
@@ -214,31 +203,31 @@ static void fill_info(struct first *f, pa_t archive, uint64_t length)
     i->ranges = s->ranges < 8 ? s->ranges : 8;
     memcpy(i->range, s->range, i->ranges * sizeof(i->range[0]));
     i->free = i->range[0].base;
-    s->archive = archive;
-    s->archive_length = length;
+    s->archive = i->archive;
+    s->archive_length = i->archive_length;
 }
 
-void first_load(struct cpu *cpu, struct bootmem *m, pa_t archive, uint64_t length)
+void first_load(struct cpu *cpu, struct boot_info *info)
 {
-    struct first f = {.cpu = cpu, .in = cpu->instance, .memory = m};
+    struct first f = {.cpu = cpu, .in = cpu->instance, .boot = info};
     struct cpio_entry file;
     struct elf_image elf;
     struct appkernel_note note;
 
-    if (!cpio_find(arch_phys(archive), length, "boot/first", &file)) {
-        refuse("the boot archive has no boot/first, or is damaged");
+    if (!cpio_find(arch_phys(info->archive), info->archive_length, "boot/first", &file)) {
+        boot_refuse("the boot archive has no boot/first, or is damaged");
     }
     if (!elf_open(&elf, file.data, file.size) ||
         !elf_note(&elf, "Quoin", NOTE_APPKERNEL, &note, sizeof(note))) {
-        refuse("boot/first is not an application kernel");
+        boot_refuse("boot/first is not an application kernel");
     }
     f.block_size = PAGE_FRAME_STATES * ABI_PAGE + f.in->groups * (ABI_GROUP / ABI_PAGE);
-    f.block = take(&f, f.block_size);
+    f.block = arch_pa(take(&f, f.block_size));
     f.block_size = (f.block_size + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
     make_kernel(&f, &note);
     map_window(&f, f.block, f.block_size, MAP_READ | MAP_WRITE);
     map_window(&f, f.in->system, ABI_LARGE, MAP_READ);
-    map_window(&f, archive, length, MAP_READ);
+    map_window(&f, info->archive, info->archive_length, MAP_READ);
     struct elf_segment segment;
     for (unsigned i = 0; elf_segment(&elf, i, &segment); i++) {
         load_segment(&f, file.data, &segment);
@@ -247,5 +236,5 @@ void first_load(struct cpu *cpu, struct bootmem *m, pa_t archive, uint64_t lengt
     grant(&f, f.in->devices.base, ABI_LARGE, GROUP_WRITE);
     start_thread(&f, elf.entry, note.xstack);
     map_devices(&f);
-    fill_info(&f, archive, length);
+    fill_info(&f);
 }

@@ -4,7 +4,6 @@
 
 struct boot_info;
 struct cpu;
-struct bootmem;
 struct instance;
 
 struct sizes {
@@ -17,7 +16,7 @@ struct sizes {
 
 // Sizes from the command line; powers off with a message if they cannot work.
 void sizes_read(struct sizes *s, const struct boot_info *info);
-struct instance *instance_create(struct bootmem *m, const struct sizes *s);
+struct instance *instance_create(struct boot_info *info, const struct sizes *s);
 void instance_add_cpus(struct instance *in, const struct boot_info *info);
-// Load the first kernel from the boot archive, which is at `archive` (2-MiB aligned).
-void first_load(struct cpu *cpu, struct bootmem *m, pa_t archive, uint64_t length);
+// Load the first kernel from the boot archive, which is 2-MiB aligned by now.
+void first_load(struct cpu *cpu, struct boot_info *info);

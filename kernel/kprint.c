@@ -21,34 +21,48 @@ static void log_write(const char *s)
     }
 }
 
-void kprint(const char *format, ...)
+static void say(const char *head, const char *format, va_list ap)
 {
     char line[LINE];
+
+    base_vformat(line, sizeof(line), format, ap);
+    log_write("quoin: ");
+    log_write(head);
+    log_write(line);
+}
+
+void kprint(const char *format, ...)
+{
     va_list ap;
 
     va_start(ap, format);
-    base_vformat(line, sizeof(line), format, ap);
+    say("", format, ap);
     va_end(ap);
-    log_write("quoin: ");
-    log_write(line);
+}
+
+void boot_refuse(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    say("boot refused: ", format, ap);
+    log_write("\n");
+    arch_power_off(125);
 }
 
 void panic(const char *format, ...)
 {
-    char line[LINE];
+    char word[20];
     uint64_t stack[BACKTRACE];
     va_list ap;
 
     va_start(ap, format);
-    base_vformat(line, sizeof(line), format, ap);
-    va_end(ap);
-    log_write("quoin: panic: ");
-    log_write(line);
+    say("panic: ", format, ap);
     log_write("\nquoin: backtrace:");
     unsigned n = arch_backtrace(stack, BACKTRACE);
     for (unsigned i = 0; i < n; i++) {
-        base_format(line, sizeof(line), " %lx", (unsigned long)stack[i]);
-        log_write(line);
+        base_format(word, sizeof(word), " %lx", (unsigned long)stack[i]);
+        log_write(word);
     }
     log_write("\n");
     arch_halt();

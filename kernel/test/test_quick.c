@@ -58,7 +58,7 @@ static void regions_make(unsigned kernels)
     struct instance *in = host_instance();
 
     regions = 0;
-    region_add(in, in->root_base + in->spaces.size * ABI_PAGE - arch_pa(in));
+    region_add(arch_phys(in->table_base), arch_pa(in) + sizeof(*in) - in->table_base);     // it is laid out downwards
     region_add(arch_phys(in->system), 4 * ABI_PAGE);
     for (unsigned i = 0; i < kernels; i++) {
         struct appkernel *a = kernel_find(in, k[i].id);

@@ -187,12 +187,11 @@ void host_boot(uint32_t cpus, uint64_t memory, const char *cmdline)
     assert(host_memory != MAP_FAILED);
     info->cpus = cpus;
     info->clusters = 1;
-    info->usable_ranges = 1;
-    info->usable[0] = (struct boot_range){0, memory};
+    ranges_add(&info->usable, 0, memory);
     info->archive = 1 << 20;
     info->archive_length = host_image(host_memory + info->archive, ARCHIVE_SIZE);
-    info->reserved_ranges = 1;
-    info->reserved[0] = (struct boot_range){info->archive, ARCHIVE_SIZE};
+    info->free = info->usable;
+    ranges_subtract(&info->free, info->archive, info->archive + ARCHIVE_SIZE);
     info->cmdline = cmdline;
     kernel_boot(info);
     free(info);

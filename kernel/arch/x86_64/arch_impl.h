@@ -26,7 +26,6 @@ struct machine {                               // I
     struct acpi_facts acpi;
     uint32_t order[ABI_MAX_CPUS];              // place in acpi of processor n
     pa_t     root;                             // the supervisor's own page tables
-    pa_t     chunk, chunk_end;                 // memory of the machine: tables and processors' areas
     pa_t     trampoline;
     bool     apic_wide;                        // x2APIC
     bool     has_umip, has_large_gib, has_tsc_aux;
@@ -96,8 +95,6 @@ void machine_start(struct cpu *cpu);
 void machine_interrupt(struct cpu *cpu, uint32_t vector);
 void machine_fault(struct fault *f);
 
-_Noreturn void boot_refuse(const char *why);
-
 // acpi.c: all tables that are there, read into machine.acpi.  False: no root pointer.
 bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at);
 
@@ -105,7 +102,6 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at);
 #define MAP_LIMIT (512ull << 30)                // of the map of memory: one entry of the root
 void paging_widen_boot_map(void);              // the boot tables' map of memory, as far as can be
 pa_t paging_map_limit(void);                   // how far that is
-uint64_t paging_chunk_size(void);
 void paging_make(void);                        // machine.root
 void paging_map_area(uint32_t number);
 void paging_use(void);                         // on each processor

@@ -6,6 +6,7 @@
 #include "arch_impl.h"
 
 #include "base.h"
+#include "kprint.h"
 
 enum { MEASURE_US = 4000, PAIRS = 8, SPIN = 2000 };
 

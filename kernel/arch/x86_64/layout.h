@@ -28,7 +28,6 @@
 #define AREA_DB_TOP        0x11000
 #define AREA_TABLES        0x12000      // struct cpu_tables
 #define AREA_END           0x13000
-#define AREA_PAGES         13           // mapped pages of an area
 
 // Interrupt stacks begin this much below their top; there is a pointer to the processor's struct cpu_tables.
 #define IST_RESERVE        16

@@ -128,7 +128,7 @@ static const char *mb2_read(struct loader *l, pa_t information, const void *(*at
             break;
         }
     }
-    return l->map.count == 0 ? "the loader gives no memory map" : NULL;
+    return l->map.usable.count == 0 ? "the loader gives no memory map" : NULL;
 }
 
 const char *loader_read(struct loader *l, uint32_t protocol, pa_t information, const void *(*at)(pa_t))

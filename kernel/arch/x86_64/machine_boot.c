@@ -17,12 +17,6 @@ enum { LOW_BEGIN = 0x1000, LOW_END = 0xa0000 };
 // Large and used once: not on the stack.
 static struct loader loader;
 
-void boot_refuse(const char *why)
-{
-    kprint("boot refused: %s\n", why);
-    arch_power_off(125);
-}
-
 static const void *boot_at(pa_t pa)
 {
     return arch_phys(pa);
@@ -56,10 +50,7 @@ static void reserve(pa_t base, uint64_t length)
 {
     pa_t end = (base + length + ABI_PAGE - 1) & ~(pa_t)(ABI_PAGE - 1);
 
-    base &= ~(pa_t)(ABI_PAGE - 1);
-    if (!memmap_reserve(&machine.info, base, end - base)) {
-        boot_refuse("too many reserved ranges");
-    }
+    ranges_subtract(&machine.info.free, base & ~(pa_t)(ABI_PAGE - 1), end);
 }
 
 // Where the machine's own things go: beside everything that is in use.
@@ -68,7 +59,6 @@ static void memory_plan(void)
     struct boot_info *info = &machine.info;
     uint32_t left_out = memmap_build(info, &loader.map, &machine.acpi, machine.order, MAP_LIMIT);
 
-    left_out += loader.map.left_out;
     if (left_out != 0) {
         kprint("%u memory ranges are left out: there are too many\n", left_out);
     }
@@ -77,19 +67,11 @@ static void memory_plan(void)
         reserve(loader.archive, loader.archive_length);
     }
     if (info->cpus > 1) {
-        machine.trampoline = memmap_find(info, ABI_PAGE, ABI_PAGE, LOW_BEGIN, LOW_END);
+        machine.trampoline = ranges_take(&info->free, ABI_PAGE, ABI_PAGE, LOW_BEGIN, LOW_END);
         if (machine.trampoline == 0) {
             boot_refuse("no memory below 640 KiB to start processors from");
         }
-        reserve(machine.trampoline, ABI_PAGE);
     }
-    uint64_t size = paging_chunk_size();
-    machine.chunk = memmap_find(info, size, ABI_PAGE, (pa_t)image_start - IMAGE_BASE, paging_map_limit());
-    if (machine.chunk == 0) {
-        boot_refuse("no memory for page tables and stacks");
-    }
-    machine.chunk_end = machine.chunk + size;
-    reserve(machine.chunk, size);
 }
 
 va_t machine_boot(uint32_t protocol, uint32_t information)

@@ -8,6 +8,7 @@
 #include "arch_impl.h"
 
 #include "base.h"
+#include "kprint.h"
 
 enum { ROOT_MAP = 256, ROOT_IMAGE = 511, LEVEL_PAGE = 0, LEVEL_LARGE = 1, LEVEL_GIB = 2 };
 
@@ -34,14 +35,14 @@ void paging_widen_boot_map(void)
 
 // ---- making -----------------------------------------------------------------------------------------------
 
-static pa_t chunk_take(void)
+// A page of memory that the boot tables map, for tables and processors' areas.
+static pa_t page_take(void)
 {
-    pa_t pa = machine.chunk;
+    pa_t pa = ranges_take(&machine.info.free, ABI_PAGE, ABI_PAGE, (pa_t)image_end - IMAGE_BASE, paging_map_limit());
 
-    if (pa >= machine.chunk_end) {
-        boot_refuse("the machine's own memory was reckoned too small");
+    if (pa == 0) {
+        boot_refuse("no memory for page tables and stacks");
     }
-    machine.chunk += ABI_PAGE;
     memset(arch_phys(pa), 0, ABI_PAGE);
     return pa;
 }
@@ -54,7 +55,7 @@ static pte_t *entry_at(va_t va, int level)
     for (int at = PT_ROOT; at > level; at--) {
         pte_t *e = &table[index_of(va, at)];
         if (!(*e & PTE_PRESENT)) {
-            *e = chunk_take() | PTE_PRESENT | PTE_WRITE;
+            *e = page_take() | PTE_PRESENT | PTE_WRITE;
         }
         table = arch_phys(*e & PTE_ADDRESS);
     }
@@ -111,25 +112,11 @@ static void map_memory(pa_t base, pa_t end)
     }
 }
 
-// Enough for what paging_make and paging_map_area take.
-uint64_t paging_chunk_size(void)
-{
-    const struct boot_info *info = &machine.info;
-    uint64_t pages = 24 + info->cpus * AREA_PAGES + info->cpus / (GIB / AREA_SIZE / PT_ENTRIES) + 2;
-
-    pages += ((uint64_t)(image_end - image_start) / ABI_LARGE + 2) * 2;
-    for (uint32_t i = 0; i < info->usable_ranges; i++) {
-        uint64_t gibs = info->usable[i].length / GIB + 2;
-        pages += machine.has_large_gib && gibs > 3 ? 3 : gibs;
-    }
-    return pages * ABI_PAGE;
-}
-
 void paging_make(void)
 {
-    const struct boot_info *info = &machine.info;
+    const struct ranges *usable = &machine.info.usable;
 
-    machine.root = chunk_take();
+    machine.root = page_take();
     map_image(image_start, image_rodata, 0);
     map_image(image_rodata, image_once, PTE_NO_EXECUTE);
     map_image(image_once, image_end, PTE_WRITE | PTE_NO_EXECUTE);
@@ -138,8 +125,8 @@ void paging_make(void)
     for (uint32_t i = 0; i < machine.acpi.ioapics; i++) {
         map_chip((enum chip)(CHIP_IOAPIC + i), machine.acpi.ioapic[i].base);
     }
-    for (uint32_t i = 0; i < info->usable_ranges; i++) {
-        map_memory(info->usable[i].base, info->usable[i].base + info->usable[i].length);
+    for (uint32_t i = 0; i < usable->count; i++) {
+        map_memory(usable->r[i].base, usable->r[i].end);
     }
 }
 
@@ -152,7 +139,7 @@ void paging_map_area(uint32_t number)
 {
     for (size_t i = 0; i < AREA_PARTS; i++) {
         for (uint32_t at = area_part[i][0]; at < area_part[i][1]; at += ABI_PAGE) {
-            map(area_of(number) + at, chunk_take(), LEVEL_PAGE, MAP_ACCESS);
+            map(area_of(number) + at, page_take(), LEVEL_PAGE, MAP_ACCESS);
         }
     }
 }

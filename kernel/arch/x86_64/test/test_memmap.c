@@ -17,6 +17,11 @@ static struct acpi_facts facts;
 static struct boot_info info;
 static const uint32_t order[ABI_MAX_CPUS] = {0, 1, 2, 3};
 
+static uint64_t length_of(unsigned i)
+{
+    return info.usable.r[i].end - info.usable.r[i].base;
+}
+
 static int fresh(void **state)
 {
     (void)state;
@@ -36,11 +41,11 @@ static void sorted_and_aligned(void **state)
     memmap_add(&map, 0x9fc00, 0x400, false);
     memmap_add(&map, 0x7000000000000, 0x1000000, true);            // beyond the limit
     assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 0);
-    assert_int_equal(info.usable_ranges, 3);
-    assert_int_equal(info.usable[0].length, 0x9f000);
-    assert_int_equal(info.usable[1].base, 0x100000);
-    assert_int_equal(info.usable[1].length, 0x7ff00000);
-    assert_int_equal(info.usable[2].base, 0x100000000);
+    assert_int_equal(info.usable.count, 3);
+    assert_int_equal(length_of(0), 0x9f000);
+    assert_int_equal(info.usable.r[1].base, 0x100000);
+    assert_int_equal(length_of(1), 0x7ff00000);
+    assert_int_equal(info.usable.r[2].base, 0x100000000);
     assert_int_equal(info.clusters, 1);
     assert_int_equal(info.distance[0][0], 10);
 }
@@ -52,10 +57,10 @@ static void reserved_wins(void **state)
     memmap_add(&map, 0x100000, 0x300000, true);
     memmap_add(&map, 0x180000, 0x100000, true);                    // said twice
     assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 0);
-    assert_int_equal(info.usable_ranges, 2);
-    assert_int_equal(info.usable[0].length, 0x100000);
-    assert_int_equal(info.usable[1].base, 0x201000);
-    assert_int_equal(info.usable[1].length, 0x1ff000);
+    assert_int_equal(info.usable.count, 2);
+    assert_int_equal(length_of(0), 0x100000);
+    assert_int_equal(info.usable.r[1].base, 0x201000);
+    assert_int_equal(length_of(1), 0x1ff000);
 }
 
 static void split_at_clusters(void **state)
@@ -71,10 +76,10 @@ static void split_at_clusters(void **state)
     memmap_add(&map, 0x100000, 0x1ff00000, true);
     assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 0);
     assert_int_equal(info.clusters, 2);
-    assert_int_equal(info.usable_ranges, 2);
-    assert_int_equal(info.usable[0].length, 0xff00000);
-    assert_int_equal(info.usable_cluster[0], 0);
-    assert_int_equal(info.usable_cluster[1], 1);
+    assert_int_equal(info.usable.count, 2);
+    assert_int_equal(length_of(0), 0xff00000);
+    assert_int_equal(info.usable.r[0].cluster, 0);
+    assert_int_equal(info.usable.r[1].cluster, 1);
     assert_int_equal(info.cluster_of[0], 1);
     assert_int_equal(info.cluster_of[1], 0);
     assert_int_equal(info.distance[0][1], 42);
@@ -87,27 +92,54 @@ static void too_many(void **state)
         memmap_add(&map, i << 24, (1 + i) << 12, true);
     }
     assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 100 - BOOT_RANGES);
-    assert_int_equal(info.usable_ranges, BOOT_RANGES);
-    assert_int_equal(info.usable[0].base, 36ull << 24);            // the smallest are gone
+    assert_int_equal(info.usable.count, BOOT_RANGES);
+    assert_int_equal(info.usable.r[0].base, 36ull << 24);            // the smallest are gone
 }
 
-static void finding(void **state)
+static pa_t take(uint64_t size, uint64_t align, pa_t low, pa_t high)
+{
+    return ranges_take(&info.free, size, align, low, high);
+}
+
+static void taking(void **state)
 {
     (void)state;
     memmap_add(&map, 0, 0xa0000, true);
     memmap_add(&map, 0x100000, 0xf00000, true);
     assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 0);
-    assert_true(memmap_reserve(&info, 0x200000, 0x30000));
-    assert_true(memmap_reserve(&info, 0x1000, 0x2000));
-    assert_int_equal(memmap_find(&info, 0x1000, 0x1000, 0x1000, 0xa0000), 0x3000);
-    assert_int_equal(memmap_find(&info, 0x10000, 0x1000, 0x200000, LIMIT), 0x230000);
-    assert_int_equal(memmap_find(&info, 0x100000, 0x1000, 0, LIMIT), 0x100000);
-    assert_int_equal(memmap_find(&info, 0x100001, 0x200000, 0, LIMIT), 0x400000);
-    assert_int_equal(memmap_find(&info, 0x1000000, 0x1000, 0, LIMIT), 0);
-    assert_true(memmap_reserve(&info, 0, 0));
-    while (memmap_reserve(&info, 0x300000, 0x1000)) {
+    ranges_subtract(&info.free, 0x9e000, 0x9f000);
+    ranges_subtract(&info.free, 0xfff000, 0x1000000);
+    assert_int_equal(info.free.count, 3);
+    assert_int_equal(take(0x1000, 0x1000, 0x1000, 0xa0000), 0x9f000);
+    assert_int_equal(take(0x1000, 0x1000, 0x1000, 0xa0000), 0x9d000);
+    assert_int_equal(take(0x200000, 0x200000, 0, LIMIT), 0xc00000);    // what is left above it goes first
+    assert_int_equal(take(0x10000, 0x1000, 0, LIMIT), 0xfef000);
+    assert_int_equal(take(0x1000, 0x1000, 0x500000, 0x600800), 0x5ff000);
+    assert_int_equal(take(0x600000, 0x1000, 0, LIMIT), 0x600000);
+    assert_int_equal(take(0x600000, 0x1000, 0, LIMIT), 0);
+    assert_int_equal(take(0x4ff000, 0x1000, 0, LIMIT), 0x100000);
+    assert_int_equal(info.usable.count, 2);                        // it stays what it is
+    for (uint32_t i = 0; i < info.free.count; i++) {
+        assert_true(info.free.r[i].base < info.free.r[i].end);
+        assert_true(i == 0 || info.free.r[i - 1].end <= info.free.r[i].base);
     }
-    assert_int_equal(info.reserved_ranges, BOOT_RANGES);
+}
+
+// A full list loses what it has no room for, and says so; it never has what was taken away.
+static void full(void **state)
+{
+    static struct ranges l;
+
+    (void)state;
+    for (uint64_t i = 0; i <= RANGES_MOST; i++) {
+        ranges_add(&l, i << 20, (i << 20) + 0x10000);
+    }
+    assert_int_equal(l.count, RANGES_MOST);
+    assert_int_equal(l.left_out, 1);
+    ranges_subtract(&l, 0x4000, 0x5000);
+    assert_int_equal(l.count, RANGES_MOST);
+    assert_int_equal(l.r[0].end, 0x4000);
+    assert_int_equal(l.left_out, 2);
 }
 
 // Against a plain model: a page is usable if some entry says so and none denies it.
@@ -134,10 +166,10 @@ static void random_maps(void **state)
             facts.memory[i] = (struct acpi_memory){base, 1 + (uint64_t)(rand_r(&seed) % 300000), i};
         }
         assert_int_equal(memmap_build(&info, &map, &facts, order, LIMIT), 0);
-        for (uint32_t i = 0; i < info.usable_ranges; i++) {
-            assert_true(i == 0 || info.usable[i - 1].base + info.usable[i - 1].length <= info.usable[i].base);
-            assert_true(info.usable_cluster[i] < info.clusters);
-            for (pa_t p = info.usable[i].base; p < info.usable[i].base + info.usable[i].length; p += 4096) {
+        for (uint32_t i = 0; i < info.usable.count; i++) {
+            assert_true(i == 0 || info.usable.r[i - 1].end <= info.usable.r[i].base);
+            assert_true(info.usable.r[i].cluster < info.clusters);
+            for (pa_t p = info.usable.r[i].base; p < info.usable.r[i].end; p += 4096) {
                 assert_int_equal(model[p / 4096], 1);
                 model[p / 4096] = 2;
             }
@@ -198,9 +230,9 @@ static void multiboot(void **state)
     assert_string_equal(l.cmdline, "kernels=4 x");
     assert_int_equal(l.archive, 0x5000);
     assert_int_equal(l.archive_length, 0x100);
-    assert_int_equal(l.map.count, 3);
-    assert_true(l.map.entry[2].usable);
-    assert_false(l.map.entry[1].usable);
+    assert_int_equal(l.map.usable.count, 2);
+    assert_int_equal(l.map.other.count, 1);
+    assert_int_equal(l.map.other.r[0].base, 0x9f000);
     assert_int_equal(l.rsdp_length, 36);
     *(uint32_t *)memory = 4;
     assert_non_null(loader_read(&l, LOADER_MULTIBOOT2, 0, at));
@@ -218,7 +250,7 @@ static void multiboot_random(void **state)
             memory[4 + (size_t)rand_r(&seed) % (n - 4)] = (uint8_t)rand_r(&seed);
         }
         (void)loader_read(&l, LOADER_MULTIBOOT2, 0, at);
-        assert_true(l.map.count <= MEMMAP_ENTRIES && l.rsdp_length <= 36);
+        assert_true(l.map.usable.count <= RANGES_MOST && l.rsdp_length <= 36);
         assert_true(strnlen(l.cmdline, sizeof(l.cmdline)) < sizeof(l.cmdline));
     }
 }
@@ -243,7 +275,7 @@ static void pvh(void **state)
     assert_int_equal(l.archive, 0x6000);
     assert_int_equal(l.archive_length, 0x1234);
     assert_int_equal(l.rsdp_at, 0x300);
-    assert_int_equal(l.map.count, 2);
+    assert_int_equal(l.map.usable.count, 1);
     memory[4] = 0;                                                 // version 0 has no memory map
     assert_non_null(loader_read(&l, LOADER_PVH, 0, at));
     memory[0] = 0;
@@ -255,7 +287,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(sorted_and_aligned, fresh), cmocka_unit_test_setup(reserved_wins, fresh),
         cmocka_unit_test_setup(split_at_clusters, fresh),  cmocka_unit_test_setup(too_many, fresh),
-        cmocka_unit_test_setup(finding, fresh),            cmocka_unit_test(random_maps),
+        cmocka_unit_test_setup(taking, fresh),             cmocka_unit_test(random_maps),
+        cmocka_unit_test(full),
         cmocka_unit_test(multiboot),                       cmocka_unit_test(multiboot_random),
         cmocka_unit_test(pvh),
     };
