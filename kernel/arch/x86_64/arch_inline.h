@@ -58,17 +58,22 @@ static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access)
            (access & MAP_EXEC ? 0 : PTE_NO_EXECUTE) | (access & MAP_DEVICE ? PTE_UNCACHED : 0) |
            (access & MAP_LARGE ? PTE_LARGE : 0) | (access & MAP_MESSAGE ? PTE_MESSAGE : 0);
 }
+#define PTE_BIT(name, bit)                              \
+    static inline bool arch_pte_##name(pte_t e)         \
+    {                                                   \
+        return e & (bit);                               \
+    }
+PTE_BIT(present, PTE_PRESENT)
+PTE_BIT(large, PTE_LARGE)
+PTE_BIT(lost, PTE_LOST)
+PTE_BIT(message, PTE_MESSAGE)
+PTE_BIT(referenced, PTE_REFERENCED)
+PTE_BIT(modified, PTE_MODIFIED)
+PTE_BIT(locked, PTE_LOCKED)
+#undef PTE_BIT
 static inline pte_t arch_pte_table(pa_t table)
 {
     return table | PTE_PRESENT | PTE_WRITE | PTE_USER;
-}
-static inline bool arch_pte_present(pte_t e)
-{
-    return e & PTE_PRESENT;
-}
-static inline bool arch_pte_large(pte_t e)
-{
-    return e & PTE_LARGE;
 }
 static inline pa_t arch_pte_pa(pte_t e)
 {
@@ -80,22 +85,6 @@ static inline uint32_t arch_pte_access(pte_t e)
            (e & PTE_UNCACHED ? MAP_DEVICE : 0u) | (e & PTE_LARGE ? MAP_LARGE : 0u) |
            (e & PTE_MESSAGE ? MAP_MESSAGE : 0u) | (e & PTE_REMOTE ? MAP_REMOTE : 0u);
 }
-static inline bool arch_pte_lost(pte_t e)
-{
-    return e & PTE_LOST;
-}
-static inline bool arch_pte_message(pte_t e)
-{
-    return e & PTE_MESSAGE;
-}
-static inline bool arch_pte_referenced(pte_t e)
-{
-    return e & PTE_REFERENCED;
-}
-static inline bool arch_pte_modified(pte_t e)
-{
-    return e & PTE_MODIFIED;
-}
 static inline pte_t arch_pte_clear_referenced(pte_t e)
 {
     return e & ~PTE_REFERENCED;
@@ -103,10 +92,6 @@ static inline pte_t arch_pte_clear_referenced(pte_t e)
 static inline pte_t arch_pte_set_locked(pte_t e)
 {
     return e | PTE_LOCKED;
-}
-static inline bool arch_pte_locked(pte_t e)
-{
-    return e & PTE_LOCKED;
 }
 static inline bool arch_address_ok(va_t va)
 {

@@ -63,7 +63,6 @@ boot_common:
     cli
     cld
     movl %ebx, %esi
-    movl $PA(boot_stack_top), %esp
     movl $0x80000001, %eax                  // long mode and no-execute, or nothing can be done
     cpuid
     andl $0x20100000, %edx
@@ -89,10 +88,9 @@ boot_common:
     movl $PA(boot_pdpt_high) + BOOT_PTE, PA(boot_pml4) + 511 * 8
 
     lgdtl PA(boot_gdtr)
-    call boot_paging
-    ljmpl $SELECTOR_KCODE, $PA(boot_64)
 
-// To long mode with the boot tables; still at the low address, in 32-bit code.
+// To long mode with the boot tables: each processor, still at the low address, in 32-bit code.  No data segment is
+// used; in 64-bit code they mean nothing, and cpu_init.c loads them.
 boot_paging:
     movl $CR4_BITS, %eax
     movl %eax, %cr4
@@ -105,7 +103,7 @@ boot_paging:
     movl %cr0, %eax
     orl $CR0_BITS, %eax
     movl %eax, %cr0
-    ret
+    ljmpl $SELECTOR_KCODE, $PA(boot_64)
 boot_stop:
     hlt
     jmp boot_stop
@@ -114,21 +112,22 @@ boot_stop:
 boot_64:
     movabsq $1f, %rax
     jmp *%rax
-1:  movl $SELECTOR_KDATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    xorl %eax, %eax
-    movl %eax, %fs
-    movl %eax, %gs
+1:  xorl %ebp, %ebp
+    movq start_stack(%rip), %rsp
+    testq %rsp, %rsp
+    jnz boot_other
     movq $boot_stack_top, %rsp
-    xorl %ebp, %ebp
     movl %edi, %edi
     movl %esi, %esi
     call machine_boot                       // (protocol, information): gives the top of the real stack
     movq %rax, %rsp
-    xorl %ebp, %ebp
     call machine_boot_on_stack
+    jmp exit_to_user
+boot_other:
+    movq start_root(%rip), %rax
+    movq %rax, %cr3
+    movq start_cpu(%rip), %rdi
+    call machine_start                      // (cpu)
     jmp exit_to_user
 
 // ---- the others -------------------------------------------------------------------------------------------
@@ -146,43 +145,19 @@ trampoline:
     movl %cr0, %eax
     orl $1, %eax
     movl %eax, %cr0
-    ljmpl $SELECTOR_SYSRET, $PA(trampoline_32)
+    ljmpl $SELECTOR_SYSRET, $PA(boot_paging)
     .balign 4
 trampoline_gdtr:
     .short boot_gdt_end - boot_gdt - 1
     .long PA(boot_gdt)
 trampoline_end:
 
-    .code32
-trampoline_32:
-    movl $SELECTOR_KDATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    movl $PA(boot_stack_top), %esp          // free by now; processors come up one at a time
-    call boot_paging
-    ljmpl $SELECTOR_KCODE, $PA(trampoline_64)
-    .code64
-trampoline_64:
-    movabsq $1f, %rax
-    jmp *%rax
-1:  movq start_root(%rip), %rax
-    movq %rax, %cr3
-    movq start_stack(%rip), %rsp
-    movq start_cpu(%rip), %rdi
-    xorl %eax, %eax
-    movl %eax, %fs
-    movl %eax, %gs
-    xorl %ebp, %ebp
-    call machine_start                      // (cpu)
-    jmp exit_to_user
-
     .section .data
     .balign 16
 boot_gdt:
     .quad 0
     .quad 0x00af9a000000ffff                // SELECTOR_KCODE: 64-bit code
-    .quad 0x00cf92000000ffff                // SELECTOR_KDATA
+    .quad 0                                 // SELECTOR_KDATA
     .quad 0x00cf9a000000ffff                // SELECTOR_SYSRET: here, 32-bit code
 boot_gdt_end:
 boot_gdtr:
