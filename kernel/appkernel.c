@@ -15,16 +15,12 @@ bool appkernel_pinned(const struct appkernel *k)
     return k->o.lock && k->space != NULL && k->space->o.lock;
 }
 
-static bool entry_ok(va_t va)
-{
-    return va != 0 && va < ABI_USER_END;
-}
-
 static err_t decode(struct instance *in, struct appkernel *first, const struct kernel_desc *d,
                     struct space **space)
 {
     if ((d->flags & ~LOAD_LOCKED) != 0 || d->place % sizeof(struct place) != 0 ||
-        d->channel % ABI_PAGE != 0 || !entry_ok(d->trap) || !entry_ok(d->fault) || !entry_ok(d->exception)) {
+        d->channel % ABI_PAGE != 0 || !is_user_address(d->trap) || !is_user_address(d->fault) ||
+        !is_user_address(d->exception)) {
         return ERR_INVAL;
     }
     for (uint32_t i = 0; i < ABI_MAX_CPUS; i++) {
@@ -64,9 +60,7 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .place = arch_phys(d->place),
         .place_pa = d->place,
         .channel = arch_phys(d->channel),
-        .channel_pa = d->channel,
         .frame_states = arch_phys(d->frame_states),
-        .frame_states_pa = d->frame_states,
         .first_frame = d->first_frame,
         .frame_count = d->frame_count,
         .rights = rights,

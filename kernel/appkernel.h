@@ -28,10 +28,8 @@ struct appkernel {
     struct place    *place;                  // I  owner's memory
     pa_t             place_pa;               // I
     struct channel  *channel;                // I  its memory
-    pa_t             channel_pa;             // I
     uint32_t         channel_head;           // l
     uint8_t         *frame_states;           // I  its memory
-    pa_t             frame_states_pa;        // I
     uint64_t         first_frame, frame_count; // I
     struct kernel_limits limits;             // l
     uint32_t         locked_spaces, locked_threads;   // l  in use

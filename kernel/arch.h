@@ -2,14 +2,15 @@
 //
 // Two implementations: arch/x86_64, and arch/host (processors are pthreads or scripted calls, memory is an
 // array) on which objects, caches and state machines are unit-tested and fuzzed.  Generic code includes
-// nothing else of the machine.  Functions marked (inline) come from <arch_inline.h>, included at the end.
+// nothing else of the machine.  The inline functions are in <arch_inline.h>, included at the end.
 //
 // The supervisor is an event kernel: one stack a processor, interrupts off, no thread of its own.
 //   - The machine saves the interrupted user registers in *cpu->frame (a struct frame of a state page,
 //     reached through the map of memory), then calls one of the kernel_... functions below on the
 //     processor's stack.
 //   - Each returns when the processor may go back to user mode; the machine then loads the registers from
-//     *cpu->frame, whatever that is by then, after checking them (see arch_frame_ok), or idles if
+//     *cpu->frame, whatever that is by then, after checking them: RIP and RSP are below ABI_USER_END,
+//     RFLAGS is masked; or it idles if
 //     cpu->frame is NULL: it enables interrupts and halts, and calls kernel_interrupt when one comes.
 //   - cpu->enter_fresh set: load RIP, RSP, RFLAGS, RDI, RSI and RDX only, and zero all other registers.
 //     The machine clears the flag.
@@ -42,40 +43,33 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq);
 // The memory at pa has failed; called as kernel_interrupt is.  `here`: the thread that runs here was using it.
 // `broken`: and cannot be gone on with.
 void kernel_memory_lost(struct cpu *cpu, pa_t pa, bool here, bool broken);
-// The registers in *cpu->frame cannot be returned to (arch_frame_ok said no, or loading them faulted).
+// The registers in *cpu->frame cannot be returned to (RIP or RSP is no user address, or loading them faulted).
 void kernel_bad_frame(struct cpu *cpu);
 
 // ---- the machine gives ------------------------------------------------------------------------------------
 
-// The processor that runs this code. (inline)
-static inline struct cpu *arch_cpu(void);
-// Memory as the supervisor sees it: every physical address, cached. (inline)
-static inline void *arch_phys(pa_t pa);
-static inline pa_t arch_pa(const void *p);     // the inverse, for pointers that arch_phys gave
-// The clock: ticks since some moment, the same on all processors; user mode reads it by RDTSC. (inline)
-static inline uint64_t arch_now(void);
-// One step of a wait loop: PAUSE. (inline)
-static inline void arch_relax(void);
-
-// Page-table entries (inline).  access is of enum map_flags; the functions know nothing of policy.
-static inline pte_t arch_pte_leaf(pa_t pa, uint32_t access);     // access may have MAP_LARGE for level 1
-// That of a frame n bytes on is the same plus n.
-static inline pte_t arch_pte_table(pa_t table);
-static inline bool  arch_pte_present(pte_t e);                   // there is an entry, even if it allows nothing
-static inline bool  arch_pte_large(pte_t e);                     // a 2-MiB leaf at level 1
-static inline pa_t  arch_pte_pa(pte_t e);
-static inline uint32_t arch_pte_access(pte_t e);                 // MAP_READ, _WRITE, _EXEC, _DEVICE, _LARGE, _REMOTE
+// Inline, in <arch_inline.h>:
+//   struct cpu *arch_cpu(void)                the processor that runs this code
+//   void *arch_phys(pa_t pa)                  memory as the supervisor sees it: every physical address, cached
+//   pa_t arch_pa(const void *p)               the inverse, for pointers that arch_phys gave
+//   uint64_t arch_now(void)                   the clock: ticks since some moment, the same on all processors; user mode
+//                                             reads it by RDTSC
+//   void arch_relax(void)                     one step of a wait loop: PAUSE
+// and page-table entries; access is of enum map_flags, the functions know nothing of policy:
+//   pte_t arch_pte_leaf(pa_t, uint32_t access)  access may have MAP_LARGE for level 1
+//                                             that of a frame n bytes on is the same plus n
+//   pte_t arch_pte_table(pa_t table)
+//   bool arch_pte_present(pte_t)              there is an entry, even if it allows nothing
+//   bool arch_pte_large(pte_t)                a 2-MiB leaf at level 1
+//   pa_t arch_pte_pa(pte_t)
+//   uint32_t arch_pte_access(pte_t)           MAP_READ, _WRITE, _EXEC, _DEVICE, _LARGE, _MESSAGE, _REMOTE
+//   bool arch_pte_lost(pte_t), arch_pte_message(pte_t), arch_pte_referenced(pte_t), arch_pte_modified(pte_t)
+//   pte_t arch_pte_clear_referenced(pte_t)    as a value; store it with atomic ops
+//   pte_t arch_pte_set_locked(pte_t), bool arch_pte_locked(pte_t)
+//                                             remember in an entry's software bits that its record is locked
 // An entry with MAP_REMOTE allows no access at all: a user's faults, with the entry present.  One that was made with
 // MAP_LOST beside it, which is the supervisor's own flag, says so.
 enum { MAP_LOST = 1 << 16 };
-static inline bool  arch_pte_lost(pte_t e);
-static inline bool  arch_pte_message(pte_t e);
-static inline bool  arch_pte_referenced(pte_t e);
-static inline bool  arch_pte_modified(pte_t e);
-static inline pte_t arch_pte_clear_referenced(pte_t e);          // as a value; store it with atomic ops
-// Remember in an entry's software bits that its mapping record is locked.
-static inline pte_t arch_pte_set_locked(pte_t e);
-static inline bool  arch_pte_locked(pte_t e);
 
 // A root table for a space: fills the supervisor's half. `root` is a cleared page.  Called once for each root, at boot.
 void arch_root_init(pa_t root);
@@ -95,8 +89,6 @@ bool arch_state_load(struct cpu *cpu, const struct thread_state *s);
 uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE]);
 // Make the extended state in a state page that of a new program.
 void arch_state_clear(struct thread_state *s);
-// May RIP and RSP of this frame be returned to?  (RFLAGS is masked on return, never refused.)
-static inline bool arch_address_ok(va_t va);                     // inline: va < ABI_USER_END
 
 // One-shot timer of this processor: interrupt at or after `when` (arch_now ticks); 0 disarms.
 void arch_timer_arm(struct cpu *cpu, uint64_t when);

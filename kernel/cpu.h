@@ -39,7 +39,6 @@ struct cpu {
 
     struct thread *thread;                  // p   running here, or NULL; others read it under the lock
     pa_t          root;                     // p   page tables in use, 0 for the supervisor's own
-    uint32_t      cluster;                  // I
     uint32_t      request;                  // a   enum cpu_request; set by fetch_or, taken by exchange
     uint64_t      slice_end;                // p   0: no slice running
     uint64_t      random;                   // p   of random slices

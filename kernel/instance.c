@@ -134,7 +134,6 @@ void instance_add_cpus(struct instance *in, const struct boot_info *info)
         c->self = c;
         c->number = i;
         c->instance = in;
-        c->cluster = info->cluster_of[i];
         c->stats = &stats[i];
         list_init(&c->waiting);
         list_init(&c->over);

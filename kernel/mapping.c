@@ -16,7 +16,6 @@
 #include "writeback.h"
 
 enum {
-    MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry
     KEPT = MAP_DEVICE | MAP_LARGE | MAP_MESSAGE | MAP_REMOTE, // when rights are lowered
 };
@@ -135,7 +134,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     if (level == 1 && !arch_pte_large(*leaf.pte)) { // small mappings where a large one shall be
         uint64_t count = 0;
         va_t from = va;
-        return mapping_range(cpu, s, &from, va + ABI_LARGE, 0, &count);
+        return mapping_range_step(cpu, s, &from, va + ABI_LARGE, 0, REASON_UNLOADED, &count);
     }
     va_t at = leaf.level == 1 ? va & ~(va_t)(ABI_LARGE - 1) : va;
     struct record *r =
@@ -336,11 +335,6 @@ err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, u
     }
     tlb_flush_locked(cpu, &b);
     return *va < end ? (err_t)ERR_RESTART : ERR_OK;
-}
-
-err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count)
-{
-    return mapping_range_step(cpu, s, va, end, access, REASON_UNLOADED, count);
 }
 
 bool mapping_unload_all(struct cpu *cpu, struct space *s)

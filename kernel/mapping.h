@@ -46,10 +46,8 @@ void  mapping_copy_cancel(struct instance *in, struct space *s, struct record *r
 // One bounded step of unloading the mappings whose signals go to t; true when none is left.
 bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // One bounded step over [*va, end): unload, or if access is not 0 lower rights to it.  *count grows by the mappings
-// unloaded, or by those found modified.  ERR_RESTART with *va where to go on.
-// A large mapping that the range touches goes, or is lowered, as a whole.
-err_t mapping_range(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint64_t *count);
-// The same for a replacement: the channel is told if the reason is REASON_EVICTED.
+// unloaded, or by those found modified.  ERR_RESTART with *va where to go on.  If the reason is REASON_EVICTED the
+// channel is told.  A large mapping that the range touches goes, or is lowered, as a whole.
 err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
                          uint64_t *count);
 // Replace a mapping of any space, or that of a record, and tell every processor at once.  False: its signals have a

@@ -10,6 +10,17 @@ static struct record *record_at(struct instance *in, uint32_t link)
     return link == 0 ? NULL : &in->records[link - 1];
 }
 
+// First record of the bucket of a frame, and the next in a chain; NULL at the end.  Other frames appear too.
+static struct record *bucket_first(struct instance *in, uint64_t pfn)
+{
+    return record_at(in, *bucket_of(in, pfn));
+}
+
+static struct record *bucket_next(struct instance *in, const struct record *r)
+{
+    return record_at(in, (uint32_t)r->link);
+}
+
 void pmap_init(struct instance *in, struct record *records, uint32_t *buckets, uint32_t nbuckets)
 {
     in->records = records;
@@ -85,7 +96,7 @@ static struct record *oldest_spare(struct instance *in, uint64_t pfn)
 {
     struct record *oldest = NULL;
 
-    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r)) {
+    for (struct record *r = bucket_first(in, pfn); r != NULL; r = bucket_next(in, r)) {
         if (!r->locked && r->type == RECORD_MAPPING &&
             quota_spares(kernel_at(in, (uint32_t)r->loader), OBJECT_MAPPING)) {
             oldest = r;
@@ -99,7 +110,7 @@ struct record *pmap_crowded(struct instance *in, uint64_t pfn)
     struct record *oldest = NULL;
     uint32_t count = 0, all = 0;
 
-    for (struct record *r = pmap_first(in, pfn); r != NULL; r = pmap_next(in, r), all++) {
+    for (struct record *r = bucket_first(in, pfn); r != NULL; r = bucket_next(in, r), all++) {
         if (!r->locked && r->type == RECORD_MAPPING) {
             oldest = r;
             count++;
@@ -125,12 +136,12 @@ bool pmap_is_full(struct instance *in, uint64_t pfn)
 
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn)
 {
-    struct record *r = pmap_first(in, pfn);
+    struct record *r = bucket_first(in, pfn);
     uint64_t second = vpn | record_tag(space, 0);
     uint32_t count = 0;
 
     while (r != NULL && !record_is(r, pfn, second)) {
-        r = pmap_next(in, r);
+        r = bucket_next(in, r);
         count++;
     }
     walked(in, count);
@@ -162,7 +173,7 @@ static struct record *second_find(struct instance *in, const struct record *mapp
     struct record *r = record_at(in, *bucket_of(in, key));
 
     while (r != NULL && (r->type != type || ((struct copy_record *)r)->key != key)) {
-        r = pmap_next(in, r);
+        r = bucket_next(in, r);
     }
     return r;
 }
@@ -313,30 +324,20 @@ bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, 
     return true;
 }
 
-struct record *pmap_first(struct instance *in, uint64_t pfn)
-{
-    return record_at(in, *bucket_of(in, pfn));
-}
-
-struct record *pmap_next(struct instance *in, const struct record *r)
-{
-    return record_at(in, (uint32_t)r->link);
-}
-
 static struct record *of_frame(struct instance *in, struct record *r, uint64_t pfn)
 {
     while (r != NULL && (r->pfn != pfn || r->type != RECORD_MAPPING)) {
-        r = pmap_next(in, r);
+        r = bucket_next(in, r);
     }
     return r;
 }
 
 struct record *pmap_frame_first(struct instance *in, uint64_t pfn)
 {
-    return of_frame(in, pmap_first(in, pfn), pfn);
+    return of_frame(in, bucket_first(in, pfn), pfn);
 }
 
 struct record *pmap_frame_next(struct instance *in, const struct record *r)
 {
-    return of_frame(in, pmap_next(in, r), r->pfn);
+    return of_frame(in, bucket_next(in, r), r->pfn);
 }

@@ -74,9 +74,6 @@ bool pmap_is_full(struct instance *in, uint64_t pfn);
 struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn);
 // Take the record of this mapping out and free it; false if there is none.
 bool pmap_take(struct instance *in, uint64_t pfn, uint32_t space, uint64_t vpn, struct record *out);
-// First record of the bucket of a frame, and the next in a chain; NULL at the end.  Other frames appear too.
-struct record *pmap_first(struct instance *in, uint64_t pfn);
-struct record *pmap_next(struct instance *in, const struct record *r);
 // The first mapping of this very frame, and the next one; NULL at the end.
 struct record *pmap_frame_first(struct instance *in, uint64_t pfn);
 struct record *pmap_frame_next(struct instance *in, const struct record *r);

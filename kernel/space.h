@@ -36,6 +36,12 @@ struct space {
     struct claims     claims;      // of processors
 };
 
+// Can a program be here?
+static inline bool is_user_address(va_t va)
+{
+    return va != 0 && va < ABI_USER_END;
+}
+
 // Load for kernel k, which becomes its owner.
 err_t space_load(struct cpu *cpu, struct appkernel *k, const struct space_desc *d, oid_t *id);
 bool  space_unload_step(struct cpu *cpu, struct space *s);

@@ -284,7 +284,7 @@ static err_t range_call(struct call *c, uint32_t access)
     }
     at = at <= va || at > end || at & (ABI_PAGE - 1) ? va : at;
     c->value = c->a[4];
-    err_t e = mapping_range(c->cpu, s, &at, end, access, &c->value);
+    err_t e = mapping_range_step(c->cpu, s, &at, end, access, REASON_UNLOADED, &c->value);
     c->frame->r8 = c->value;
     c->frame->r9 = at;
     return e;
@@ -304,11 +304,7 @@ static err_t sys_mapping_protect(struct call *c)
 }
 
 // Not reached: kernel_syscall() does this one without the lock.
-static err_t sys_resume(struct call *c)
-{
-    err_t e = trap_resume(c->cpu, c->a[0]);
-    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
-}
+#define sys_resume NULL
 
 static err_t sys_signal(struct call *c)
 {

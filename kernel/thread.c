@@ -9,11 +9,6 @@
 #include "signal.h"
 #include "writeback.h"
 
-static bool is_user_address(va_t va)
-{
-    return va != 0 && va < ABI_USER_END;
-}
-
 // Every check, no change.  *space may come out NULL for a thread that is in a handler.
 static err_t decode(struct instance *in, struct appkernel *k, const struct thread_desc *d,
                     struct space **space, struct appkernel **kern)

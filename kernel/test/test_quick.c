@@ -250,7 +250,7 @@ static void step(unsigned kernels)
         if (draw(100) == 0) {
             va_t at = AT;
             uint64_t none = 0;
-            (void)mapping_range(a.cpu, a.space, &at, AT + VAS * (va_t)ABI_PAGE, 0, &none);
+            (void)mapping_range_step(a.cpu, a.space, &at, AT + VAS * (va_t)ABI_PAGE, 0, REASON_UNLOADED, &none);
         }
     } else {
         taken[way] += n;
@@ -458,7 +458,8 @@ static void test_full_bucket(void **unused)
         assert_int_equal(value, COUNT);
         unsigned mapped = 0;
         uint64_t pfn = e->pa >> ABI_PAGE_SHIFT;
-        for (struct record *r = pmap_first(host_instance(), pfn); r != NULL; r = pmap_next(host_instance(), r)) {
+        struct instance *in = host_instance();
+        for (struct record *r = pmap_frame_first(in, pfn); r != NULL; r = pmap_frame_next(in, r)) {
             mapped++;
         }
         assert_int_equal(mapped, (b + 1) * COUNT < PMAP_WAYS ? (b + 1) * COUNT : PMAP_WAYS);

@@ -98,7 +98,3 @@ static inline bool arch_pte_locked(pte_t e)
 {
     return e & HOST_PTE_LOCKED;
 }
-static inline bool arch_address_ok(va_t va)
-{
-    return va < ABI_USER_END;
-}

@@ -93,7 +93,3 @@ static inline pte_t arch_pte_set_locked(pte_t e)
 {
     return e | PTE_LOCKED;
 }
-static inline bool arch_address_ok(va_t va)
-{
-    return va < ABI_USER_END;
-}
