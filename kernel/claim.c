@@ -297,6 +297,7 @@ err_t activation_release(struct cpu *cpu, struct thread *t)
         return ERR_DENIED;
     }
     c = &t->home->claims;
+    store_relaxed(&t->block->alarm, t->events & UPCALL_ALARM ? 0 : load_relaxed(&t->block->alarm));  // not heard yet
     t->fresh = true;
     if (!t->drop && !list_empty(&c->events) && activation_slots(c) != 0) {
         t->added = false;

@@ -71,7 +71,7 @@ struct thread {
     va_t              stack;       // l  of its last upcall
     struct activation_user   *user;     // l  its words of its home's area
     struct activation_kernel *block;    // l
-    uint64_t          interval, interval_left, alarm, looked;   // l  timers
+    uint64_t          interval, interval_left, looked;      // l  timers
     struct list       activation;  // l  on a list of its home
 };
 

@@ -103,7 +103,6 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     t->events = 0;
     t->looked = load_relaxed(&t->state->ran);
     t->interval = t->interval_left = 0;
-    t->alarm = load_relaxed(&t->user->alarm);
     c->page->upcalls++;
     if (!arch_state_load(cpu, t->state)) {
         sched_refuse(cpu, t);                     // the owner writes in it meanwhile
@@ -191,7 +190,6 @@ uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
     const struct activation_user *u = t->user;
     uint64_t interval = load_relaxed(&u->interval), alarm = load_relaxed(&u->alarm);
     uint64_t total = load_relaxed(&t->state->ran), ran = total - t->looked;
-    uint32_t kinds = 0;
 
     t->looked = total;
     if (load_relaxed(&t->home->claims.user->tick) == 0 || t->act != ACT_CLAIM) {
@@ -201,14 +199,13 @@ uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now)
         t->interval = t->interval_left = interval;
     } else if (t->interval_left != 0) {
         t->interval_left = ran < t->interval_left ? t->interval_left - ran : 0;
-        kinds |= t->interval_left == 0 ? UPCALL_INTERVAL : 0;
+        t->events |= t->interval_left == 0 ? UPCALL_INTERVAL : 0;
     }
-    if (alarm != t->alarm && alarm != 0 && alarm <= now) {
-        t->alarm = alarm;
-        kinds |= UPCALL_ALARM;
+    if (alarm != load_relaxed(&t->block->alarm) && alarm != 0 && alarm <= now) {
+        store_relaxed(&t->block->alarm, alarm);   // heard, from now on: the event is not lost
+        t->events |= UPCALL_ALARM;
     }
-    if (kinds != 0) {
-        t->events |= kinds;
+    if (t->events != 0) {                         // also such as have waited for slots, or were disabled
         t->upcall = t->due = true;
     }
     uint64_t slice = cpu->instance->slice;

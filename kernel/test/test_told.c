@@ -152,6 +152,138 @@ static void left_to_one(void **state)
     host_shutdown();
 }
 
+// ---- alarms: each value is heard once ---------------------------------------------------------------------------
+
+static uint64_t alarms(void)
+{
+    return page_of(&a)->told[__builtin_ctz(UPCALL_ALARM)];
+}
+
+// One activation runs, with an alarm in two slices.  Gives its words.
+static struct activation_user *with_alarm(uint32_t activations)
+{
+    boot(1);
+    make(&a, activations, 16, 1);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    struct activation_user *u = words(&a, (uint32_t)running(&a, 0));
+    works(0, 0x81);
+    u->alarm = host.clock + 2 * host_instance()->slice;
+    return u;
+}
+
+static void pass(unsigned slices)
+{
+    for (unsigned i = 0; i < 2 * slices; i++) {
+        host_advance(host_instance()->slice / 2);
+        settle();
+    }
+}
+
+// The processor is taken and comes back, before the moment: that upcall has not heard it.
+static void alarm_to_come(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    (void)with_alarm(1);
+    first_wakes();
+    first_sleeps();
+    assert_true(begun(&a, 0, s) & UPCALL_PREEMPTED);
+    assert_int_equal(alarms(), 0);
+    works(0, 0x82);
+    pass(4);
+    assert_int_equal(alarms(), 1);
+    assert_int_equal(begun(&a, 0, s), UPCALL_ALARM);
+    assert_int_equal(s[0]->context.rbx, 0x82);
+    pass(8);
+    assert_int_equal(alarms(), 1);
+    host_shutdown();
+}
+
+// The moment passes meanwhile: it is heard before the first instruction of that upcall, and not again after a return
+// from memory.
+static void alarm_that_passed(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    const struct activation_user *u = with_alarm(1);
+    first_wakes();
+    host_advance(4 * host_instance()->slice);
+    settle();
+    first_sleeps();
+    assert_int_equal(begun(&a, 0, s), UPCALL_ALARM);
+    assert_int_equal(s[0]->context.rip, UPCALL);
+    assert_int_equal(alarms(), 1);
+    works(0, 0x83);
+    first_wakes();
+    assert_int_equal(call(0, SYS_thread_unload, a.thread[0], 0, 0), ERR_OK);
+    settle();
+    assert_int_equal(load_activation(&a, 0, ((struct thread_state *)host_at(a.state[0]))->run), ERR_OK);
+    first_sleeps();
+    pass(4);
+    assert_int_equal(running(&a, 0), 0);
+    assert_true(u->alarm < host.clock);
+    assert_int_equal(alarms(), 1);
+    host_shutdown();
+}
+
+// It comes while upcalls are disabled: at a look after that, without a call.  Given back with it, it is heard by the
+// next upcall of that activation.
+static void alarm_disabled(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    struct activation_user *u = with_alarm(1);
+    u->disabled = 1;
+    pass(4);
+    assert_int_equal(frame_on(0)->rbx, 0x81);
+    u->disabled = 0;
+    pass(2);
+    assert_int_equal(alarms(), 1);
+    assert_int_equal(begun(&a, 0, s), UPCALL_ALARM);
+    works(0, 0x84);
+    u->alarm = host.clock;
+    u->disabled = 1;
+    pass(4);
+    assert_int_equal(alarms(), 1);
+    (void)call(0, SYS_processor_release, 0, 0, 0);
+    u->disabled = 0;
+    pass(4);
+    assert_int_equal(running(&a, 0), 0);
+    assert_int_equal(alarms(), 2);
+    host_shutdown();
+}
+
+// A descriptor that is loaded again has nothing of the timers of who had it before.
+static void timers_of_another(void **state)
+{
+    (void)state;
+    struct activation_user *u = with_alarm(2);
+    u->alarm = 0;
+    u->interval = 8 * host_instance()->slice;
+    pass(2);
+    u->disabled = 1;
+    int who = running(&a, 0);
+    const struct thread *t = host_instance()->cpu[0].thread;
+    struct thread_state *page = host_at(a.state[who]);
+    assert_int_not_equal(t->interval_left, 0);
+    first_wakes();
+    do {                                                   // descriptors come in turn
+        assert_int_equal(call(0, SYS_thread_unload, a.thread[who], 0, 0), ERR_OK);
+        settle();
+        page->ran = 0;
+        assert_int_equal(load_activation(&a, (uint32_t)who, page->run), ERR_OK);
+    } while (thread_find(host_instance(), a.thread[who]) != t);
+    u->disabled = 0;
+    first_sleeps();
+    pass(6);
+    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_INTERVAL)], 0);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +292,10 @@ int main(void)
         cmocka_unit_test(overtaken),
         cmocka_unit_test(lowered),
         cmocka_unit_test(left_to_one),
+        cmocka_unit_test(alarm_to_come),
+        cmocka_unit_test(alarm_that_passed),
+        cmocka_unit_test(alarm_disabled),
+        cmocka_unit_test(timers_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 // Whoever adds one sets the alarm of the activation it runs in; each upcall sets that of its own.
 #include "threads_impl.h"
 
-enum { SAME = 1000 };                    // ticks; another value for the same moment, which may have been heard
-
 void timers_run(struct thread *self)
 {
     struct thread *t;
@@ -26,14 +24,14 @@ void timers_tick(void)
 }
 void timers_arm(void)
 {
-    uint64_t until = *(volatile uint64_t *)&threads.first_until, before;
+    uint64_t until = *(volatile uint64_t *)&threads.first_until, heard;
     struct activation_user *user;
 
     if (until == UINT64_MAX) {
         return;
     }
     __asm__ volatile("movq %%gs:8, %0" : "=r"(user));
-    before = user->alarm;
-    user->alarm = before >= until && before - until < SAME ? before + 1 : until;
+    __asm__ volatile("movq %%gs:24, %0" : "=r"(heard));      // activation_kernel.alarm
+    user->alarm = until + (until == heard);          // each value is heard once
     timers_tick();
 }

@@ -24,6 +24,13 @@
 // of it told, goes on by itself. A context is resumed by the program itself: its registers, FS base and extended state
 // are in the slot.
 //
+// Timers, of spaces with space_user_page.tick: the supervisor looks at those of an activation whenever it gets a
+// processor or an upcall here has begun, and once a slice as long as it runs. Each value of `alarm` is heard once, by
+// the first look after its moment, so at the latest at the start of the next quantum. No other upcall takes it away:
+// one that begins after the moment for another reason is interrupted by UPCALL_ALARM before its first instruction. It
+// waits as long as upcalls are disabled, no slot is left, or its context is in a handler; a value that is replaced
+// before it was heard is forgotten.
+//
 // The area: memory of the owner's, named by physical address in space_desc, adjacent pages:
 //     page 0             struct space_kernel_page   written by the supervisor
 //     page 1             struct space_user_page     written by the program
@@ -99,14 +106,15 @@ struct activation_kernel {               // 64 bytes
     uint32_t processor;                  // k  where it runs, or ran last
     va_t     user;                       // k  its struct activation_user
     va_t     area;                       // k  space_desc.area_va
-    uint64_t reserved[5];
+    uint64_t alarm;                      // k  the value of activation_user.alarm that was heard last
+    uint64_t reserved[4];
 };
 
 struct activation_user {                 // 64 bytes
     uint64_t thread;                     // u  the program's own, copied to the slot with its context
-    uint64_t interval;                   // u  ticks of its own running until UPCALL_INTERVAL; 0: never.  Once only: the
-                                         //    supervisor looks when the value is another one
-    uint64_t alarm;                      // u  moment of the clock for UPCALL_ALARM; 0: never.  Likewise
+    uint64_t interval;                   // u  ticks of its own running until UPCALL_INTERVAL; 0: never.  Counted once,
+                                         //    from when the supervisor sees another value, or an upcall here begins
+    uint64_t alarm;                      // u  moment of the clock for UPCALL_ALARM; 0: never.  See below
     uint32_t disabled;                   // u  not 0: no upcalls; a context that is stopped meanwhile goes on by itself
     uint32_t priority;                   // u  of what runs: an event interrupts the processor with the lowest
     uint32_t warn;                       // u  not 0: UPCALL_QUANTUM before the processor goes to an equal
