@@ -46,10 +46,6 @@ static err_t decode(struct instance *in, struct appkernel *first, const struct k
 void appkernel_fill(struct instance *in, struct appkernel *k, const struct kernel_desc *d,
                     struct space *space)
 {
-    uint8_t *rights = k->rights;
-    struct share *share = k->share;
-    struct object o = k->o;
-
     *k = (struct appkernel){
         .space = space,
         .root = space->root,
@@ -63,14 +59,14 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
         .frame_states = arch_phys(d->frame_states),
         .first_frame = d->first_frame,
         .frame_count = d->frame_count,
-        .rights = rights,
-        .share = share,
+        .rights = k->rights,
+        .share = k->share,
         .lower_from = in->threads.size,
-        .o = o,
+        .o = k->o,
     };
     quota_set(in, k, &d->limits);
     list_init(&k->o.link);
-    memset(rights, 0, in->groups / 4 + 1);
+    memset(k->rights, 0, in->groups / 4 + 1);
     share_init(in, k, d->share);
     k->o.lock = d->flags & LOAD_LOCKED;
     k->channel_head = __atomic_load_n(&k->channel->head, __ATOMIC_RELAXED);

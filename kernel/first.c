@@ -32,11 +32,6 @@ static pa_t page_of(const struct first *f, enum first_page p)
     return f->block + (pa_t)p * ABI_PAGE;
 }
 
-static void *take(struct first *f, uint64_t size)
-{
-    return boot_take(f->boot, size, ABI_LARGE, "the first kernel");
-}
-
 static void grant(struct first *f, pa_t base, uint64_t length, uint32_t access)
 {
     for (uint64_t g = base >> ABI_GROUP_SHIFT; g <= (base + length - 1) >> ABI_GROUP_SHIFT; g++) {
@@ -65,7 +60,7 @@ static void load_segment(struct first *f, const void *image, const struct elf_se
 {
     va_t begin = s->vaddr & ~(va_t)(ABI_LARGE - 1);
     uint64_t size = s->vaddr + s->memory_size - begin;
-    char *to = take(f, size);
+    char *to = boot_take(f->boot, size, ABI_LARGE, "the first kernel");
 
     size = (size + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
     memcpy(to + (s->vaddr - begin), (const char *)image + s->offset, s->file_size);
@@ -121,6 +116,7 @@ static void give_memory(struct first *f)
 static void make_kernel(struct first *f, const struct appkernel_note *note)
 {
     struct instance *in = f->in;
+    uint32_t kernels = in->kernels.size, spaces = in->spaces.size - 1, threads = in->threads.size - 2;
     struct kernel_desc d = {
         .flags = LOAD_LOCKED,
         .trap = note->trap,
@@ -132,17 +128,13 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
         .first_frame = 0,
         .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
         .limits = {.max_priority = ABI_PRIORITIES - 1,
-                   .locked_spaces = in->kernels.size,
-                   .locked_threads = in->kernels.size,
-                   .locked_mappings = in->nlocked - 16 * in->kernels.size},
+                   .locked_spaces = kernels < spaces ? kernels : spaces,
+                   .locked_threads = kernels < threads ? kernels : threads,
+                   .locked_mappings = in->nlocked - 16 * kernels},
     };
     struct space_desc s = {
         .flags = LOAD_LOCKED, .rule = TRAP_NATIVE, .place = page_of(f, PAGE_PLACES) + sizeof(struct place)};
 
-    d.limits.locked_spaces =
-        d.limits.locked_spaces < in->spaces.size - 1 ? d.limits.locked_spaces : in->spaces.size - 1;
-    d.limits.locked_threads =
-        d.limits.locked_threads < in->threads.size - 2 ? d.limits.locked_threads : in->threads.size - 2;
     memset(d.share, 100, sizeof(d.share));
     f->k = (struct appkernel *)handle_take(&in->kernels, arch_now());
     in->first = f->k;
@@ -222,7 +214,7 @@ void first_load(struct cpu *cpu, struct boot_info *info)
         boot_refuse("boot/first is not an application kernel");
     }
     f.block_size = PAGE_FRAME_STATES * ABI_PAGE + f.in->groups * (ABI_GROUP / ABI_PAGE);
-    f.block = arch_pa(take(&f, f.block_size));
+    f.block = arch_pa(boot_take(info, f.block_size, ABI_LARGE, "the first kernel"));
     f.block_size = (f.block_size + ABI_LARGE - 1) & ~(uint64_t)(ABI_LARGE - 1);
     make_kernel(&f, &note);
     map_window(&f, f.block, f.block_size, MAP_READ | MAP_WRITE);

@@ -91,36 +91,21 @@ static void cpu_add(struct acpi_facts *f, uint32_t apic_id, uint32_t flags)
     f->apic_id[f->cpus++] = apic_id;
 }
 
+// field() gives 0 for what an entry is too short for: a processor is not enabled then.
 static void madt_entry(struct acpi_facts *f, struct bytes e)
 {
-    uint32_t n;
+    uint32_t number = (uint32_t)field(e, 3, 1);
 
-    switch (e.p[0]) {
-    case 0:                             // processor
-        if (e.length >= 8 && e.p[3] != 0xff) {
-            cpu_add(f, e.p[3], (uint32_t)field(e, 4, 4));
-        }
-        break;
-    case 1:                             // IOAPIC
-        if (e.length >= 12 && f->ioapics < ACPI_IOAPICS) {
-            f->ioapic[f->ioapics].base = field(e, 4, 4);
-            f->ioapic[f->ioapics++].gsi = (uint32_t)field(e, 8, 4);
-        }
-        break;
-    case 2:                             // an ISA line that is wired otherwise
-        n = e.length >= 10 ? e.p[3] : ACPI_ISA_IRQS;
-        if (n < ACPI_ISA_IRQS) {
-            f->isa_gsi[n] = (uint32_t)field(e, 4, 4);
-            f->isa_flags[n] = (uint16_t)field(e, 8, 2);
-        }
-        break;
-    case 9:                             // processor with a wide number
-        if (e.length >= 16) {
-            cpu_add(f, (uint32_t)field(e, 4, 4), (uint32_t)field(e, 8, 4));
-        }
-        break;
-    default:
-        break;
+    if (e.p[0] == 0 && number != 0xff) {                           // processor
+        cpu_add(f, number, (uint32_t)field(e, 4, 4));
+    } else if (e.p[0] == 9) {                                      // processor with a wide number
+        cpu_add(f, (uint32_t)field(e, 4, 4), (uint32_t)field(e, 8, 4));
+    } else if (e.p[0] == 1 && e.length >= 12 && f->ioapics < ACPI_IOAPICS) {
+        f->ioapic[f->ioapics].base = field(e, 4, 4);
+        f->ioapic[f->ioapics++].gsi = (uint32_t)field(e, 8, 4);
+    } else if (e.p[0] == 2 && e.length >= 10 && number < ACPI_ISA_IRQS) {      // an ISA line that is wired otherwise
+        f->isa_gsi[number] = (uint32_t)field(e, 4, 4);
+        f->isa_flags[number] = (uint16_t)field(e, 8, 2);
     }
 }
 
