@@ -110,6 +110,7 @@ static void taking(void **state)
     ranges_subtract(&info.free, 0x9e000, 0x9f000);
     ranges_subtract(&info.free, 0xfff000, 0x1000000);
     assert_int_equal(info.free.count, 3);
+    assert_int_equal(take(0x2000, 0x1000, 0x9d000, 0xa0000), 0);       // two pages, but not in a row
     assert_int_equal(take(0x1000, 0x1000, 0x1000, 0xa0000), 0x9f000);
     assert_int_equal(take(0x1000, 0x1000, 0x1000, 0xa0000), 0x9d000);
     assert_int_equal(take(0x200000, 0x200000, 0, LIMIT), 0xc00000);    // what is left above it goes first
