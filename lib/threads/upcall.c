@@ -220,11 +220,24 @@ static void end_flow(struct thread *t)
         t->stopped.general[9] = 0;                   // RDI
     }
 }
+// A refused access of the library's: whoever goes on with that context makes it again.
+static bool is_second_fault(const struct thread *flow, const struct upcall_slot *slot)
+{
+    return slot->kinds & UPCALL_FAULT &&
+           (flow == NULL || (flow->kind != FLOW_THREAD && flow->kind != FLOW_WORKER) ||
+            in_recovery(slot->context.rip));
+}
 static void take_event(struct thread *self, struct batch *b, const struct upcall_slot *slot)
 {
     struct thread *flow = (struct thread *)slot->fs_base;
     uint32_t kinds = slot->kinds;
 
+    if (is_second_fault(flow, slot)) {
+        if (threads.machine.fail != NULL) {
+            threads.machine.fail(slot);
+        }
+        __builtin_trap();
+    }
     for (uint32_t k = 0; k < UPCALL_KINDS; k++) {
         if (kinds >> k & 1) {
             count(&threads.count.told[k], 1);
@@ -241,8 +254,7 @@ static void take_event(struct thread *self, struct batch *b, const struct upcall
     }
     if (kinds & (UPCALL_FAULT | UPCALL_OWNER)) {
         bool heard = threads.machine.event != NULL && threads.machine.event(flow, slot);
-        if (kinds & UPCALL_FAULT && !heard && flow != NULL &&
-            (flow->kind == FLOW_THREAD || flow->kind == FLOW_WORKER)) {
+        if (kinds & UPCALL_FAULT && !heard) {
             end_flow(flow);
         }
     }

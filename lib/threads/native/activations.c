@@ -5,6 +5,7 @@
 #include "threads_native.h"
 
 enum { PAUSE = 100000 };                 // ticks
+enum { FAILED = 139, FAILURES = 4 };     // as if its kernel had ended it; so many are said, if saying it fails, too
 
 void threads_native_begin(void);
 void threads_native_pause(void);
@@ -24,6 +25,20 @@ static void processors(void)
 static void wait_until(uint64_t until)
 {
     (void)sys_wait(until);
+}
+
+// The post-mortem.
+static void fail(const struct upcall_slot *slot)
+{
+    static uint32_t failures;            // a
+    const struct frame *f = &slot->context;
+
+    if (__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED) < FAILURES) {
+        native_print("threads: an upcall handler may not touch %lx: rip %lx rsp %lx error %lx, activation %u on "
+                     "processor %u, record %lx\n", (unsigned long)f->addr, (unsigned long)f->rip, (unsigned long)f->rsp,
+                     (unsigned long)f->error, slot->activation, slot->processor, (unsigned long)slot->fs_base);
+    }
+    native_exit(FAILED);
 }
 
 // Another activation begins the library; it needs the processor, if there is one only.
@@ -49,6 +64,7 @@ void threads_native_begin(void)
     setup.machine.release = threads_native_release;
     setup.machine.release_end = threads_native_release_end;
     setup.machine.wait = wait_until;
+    setup.machine.fail = fail;
     if (threads_begin(&setup, threads_native_first, (void *)told) != THREAD_OK) {
         native_print("the threads library cannot begin\n");
         native_exit(1);

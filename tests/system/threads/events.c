@@ -20,6 +20,7 @@ bool test_event(struct thread *thread, const struct upcall_slot *slot)
     uint64_t begin = now();
 
     (void)thread;
+    test_refused_event();
     while (slow && statistics().deepest < 3 && now() - begin < 1000 * native_told()->slice) {
     }
     for (unsigned k = 0; k < UPCALL_KINDS; k++) {

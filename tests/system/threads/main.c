@@ -4,7 +4,8 @@
 //   many        100,000 threads                   block       calls and pages that block
 //   faults      refused accesses                  timers      rotation and alarms
 //   inversion   locks of stopped threads          nesting     upcalls inside upcalls
-//   burst       wants processors now and then     accounts    at last: events balance
+//   burst       wants processors now and then     refused=N   the library's own accesses are refused (refused.c)
+//   accounts    at last: events balance
 #include "test.h"
 
 THREADS_NATIVE(32, 128);
@@ -61,7 +62,7 @@ static bool word_is_there(const char *word)
 
     for (const char *at = native_told()->args; at != NULL; at = strchr(at, ' ')) {
         at += *at == ' ';
-        if (strncmp(at, word, length) == 0 && (at[length] == ' ' || at[length] == '\0')) {
+        if (strncmp(at, word, length) == 0 && (word[length - 1] == '=' || at[length] == ' ' || at[length] == '\0')) {
             return true;
         }
     }
@@ -78,7 +79,8 @@ int threads_program(const struct native_info *info)
     static const struct { const char *word; void (*run)(void); } tests[] = {
         {"functions", test_functions}, {"work", test_work}, {"many", test_many}, {"block", test_block},
         {"faults", test_faults}, {"timers", test_timers}, {"inversion", test_inversion},
-        {"nesting", test_nesting}, {"burst", test_burst}, {"accounts", test_accounts},
+        {"nesting", test_nesting}, {"burst", test_burst}, {"refused=", test_refused},
+        {"accounts", test_accounts},
     };
 
     (void)info;

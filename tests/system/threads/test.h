@@ -36,4 +36,7 @@ void test_burst(void);
 void test_work(void);
 // Everything that the supervisor has told has come out again.
 void test_accounts(void);
+// Never comes back; the second one is its part of test_event().
+void test_refused(void);
+void test_refused_event(void);
 bool test_event(struct thread *thread, const struct upcall_slot *slot);
