@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <abi/activation.h>
 #include <abi/syscalls.h>
 
 #include "pmap.h"
@@ -111,6 +112,43 @@ static pa_t crowds_of(struct test_kernel *owner, oid_t space)
     return frames;
 }
 
+// A space of activations that runs, on the owner's processor; the area ends one page behind where a group begins.
+static pa_t area_of(struct test_kernel *owner, uint64_t group)
+{
+    enum { ACTIVATIONS = 3, SLOTS = 8 };
+    uint64_t size = area_size(ACTIVATIONS, SLOTS);
+    pa_t area = (group << ABI_GROUP_SHIFT) + ABI_PAGE - size;
+    struct space_desc s = {.rule = TRAP_NATIVE, .place = kernel_pages(owner, 1), .schedule = SCHEDULE_ACTIVATIONS,
+                           .priority = 5, .activations = ACTIVATIONS, .slots = SLOTS, .area = area,
+                           .area_va = AT, .upcall = HOST_TEXT};
+    struct thread_desc t = {.priority = 5, .affinity = 1ull << owner->cpu};
+    struct space_user_page *u = host_at(area + ABI_PAGE);
+    struct upcall_slot *slot = host_at(area + area_slots(ACTIVATIONS));
+    oid_t id;
+
+    memset(host_at(area), 0, size);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        u->slot[i] = i;
+        slot[i].stack = AT;
+    }
+    u->slots_given = SLOTS;
+    u->wanted = 1;
+    assert_int_equal(kernel_load(owner, SYS_space_load, &s, sizeof(s), &t.space), ERR_OK);
+    for (t.activation = 0; t.activation < ACTIVATIONS; t.activation++) {
+        t.state = kernel_pages(owner, 2);
+        t.state_va = ABI_WINDOW + t.state;
+        t.xstack = t.state_va + ABI_PAGE;
+        ((struct thread_state *)host_at(t.state))->run = RUN_FRESH;
+        assert_int_equal(kernel_load(owner, SYS_thread_load, &t, sizeof(t), &id), ERR_OK);
+    }
+    uint64_t a[6] = {0};
+    assert_int_equal(host_call(owner->cpu, SYS_wait, a, NULL), -1);
+    host_deliver_all();
+    const struct thread *runs = host_instance()->cpu[owner->cpu].thread;
+    assert_true(runs != NULL && runs->home != NULL);
+    return area;
+}
+
 // ---- threads ----------------------------------------------------------------------------------------------
 
 static void test_space_unload(void **state)
@@ -156,6 +194,39 @@ static void test_grant_places(void **state)
     assert_in_range(most[OBJECT_THREAD], 1, MOST_THREADS);
     assert_int_equal(kernel_find(host_instance(), k[1].id)->held[OBJECT_THREAD], 0);
     host_shutdown();
+}
+
+// The last page of a running space's area goes, or all but that one: the space and its activations are written back
+// before the call is done, and nothing is written there any more, whatever comes.
+static void test_grant_area(void **state)
+{
+    uint64_t group;
+    uint32_t size;
+
+    (void)state;
+    for (unsigned less = 0; less < 2; less++) {
+        boot();
+        group = (k[1].memory >> ABI_GROUP_SHIFT) + 3;
+        pa_t area = area_of(&k[1], group);
+        uint8_t *all = host_at(area);
+        size = (uint32_t)((group << ABI_GROUP_SHIFT) + ABI_PAGE - area);
+        uint64_t a[6] = {k[1].id, group - less, 1, less ? GROUP_NONE : GROUP_READ}, b[6] = {k[1].thread};
+        assert_int_equal(call(&k[0], SYS_kernel_grant, a, NULL), ERR_OK);
+        memset(all, 0xa5, size);
+        assert_int_equal(host_instance()->nclaimants, 0);
+        assert_int_equal(kernel_find(host_instance(), k[1].id)->held[OBJECT_THREAD], 0);
+        assert_int_equal(kernel_find(host_instance(), k[1].id)->held[OBJECT_SPACE], 0);
+        assert_int_equal(call(&k[0], SYS_signal, b, NULL), ERR_OK);
+        for (unsigned i = 0; i < 8; i++) {
+            host_advance(host_instance()->slice);
+            host_deliver_all();
+            host_check();
+        }
+        for (uint32_t i = 0; i < size; i++) {
+            assert_int_equal(all[i], 0xa5);
+        }
+        host_shutdown();
+    }
 }
 
 // ---- mappings ---------------------------------------------------------------------------------------------
@@ -268,7 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_space_unload), cmocka_unit_test(test_kernel_unload), cmocka_unit_test(test_grant_places),
         cmocka_unit_test(test_ranges),       cmocka_unit_test(test_empty_entries), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_grant),        cmocka_unit_test(test_grant_left),
+        cmocka_unit_test(test_grant),        cmocka_unit_test(test_grant_left),    cmocka_unit_test(test_grant_area),
     };
     return cmocka_run_group_tests_name("kernel_steps", tests, NULL, NULL);
 }
