@@ -33,8 +33,9 @@ struct threads_machine {
     bool (*event)(struct thread *thread, const struct upcall_slot *slot);
     uint32_t cpus;                               // numbers of processors are below; 0: ABI_MAX_CPUS
     // A refused access that no thread can be ended for: in an upcall handler, also in `event`, or where a handler
-    // brings a thread to the end of a critical section.  Nothing can be relied upon then: it says what happened and where, and
-    // ends the program; it does not come back.  It may be called again, for a fault of its own.  NULL: a trap instead.
+    // brings a thread to the end of a critical section.  Nothing can be relied upon then: it says what happened and
+    // where, and ends the program; it does not come back.  It may be called again, for a fault of its own.  NULL: a
+    // trap instead.
     void (*fail)(const struct upcall_slot *slot);
 };
 
