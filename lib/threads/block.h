@@ -26,8 +26,7 @@ INLINE struct thread *next_thread(void)
     if (threads.on_kernel) {
         return NULL;
     }
-    r = ready_here();
-    guard_take(&r->lock);
+    r = ready_take();
     if (r->bits != 0) {
         next = ready_get(r);
     }
@@ -42,8 +41,7 @@ INLINE void give_back(struct thread *next)
     if (next->kind == FLOW_IDLE) {
         __atomic_store_n(&next->phase, PHASE_LEFT, __ATOMIC_RELEASE);
     } else {
-        struct ready *r = ready_here();
-        guard_take(&r->lock);
+        struct ready *r = ready_take();
         ready_put(r, next, true);
         guard_give(&r->lock);
     }
@@ -78,10 +76,10 @@ INLINE void announce(struct thread *self, struct mutex *on)
 {
     __atomic_store_n(&self->on, on, __ATOMIC_RELAXED);
 }
-// w, who is through with its wait, runs next, without a ready list.
-INLINE _Noreturn void hand_to(struct thread *w, uint32_t *guard)
+// w, who is through with its wait, runs next, without a ready list.  `here`: this processor's.
+INLINE _Noreturn void hand_to(struct thread *w, const struct ready *here, uint32_t *guard)
 {
-    if (__builtin_expect(ready_here()->bits >> w->priority > 1, 0)) {
+    if (__builtin_expect(*(volatile const uint32_t *)&here->bits >> w->priority > 1, 0)) {
         w->after |= AFTER_LATE;
     }
     switch_to(w, guard);

@@ -10,36 +10,34 @@
 // A wait is: find who runs next, take the guard, look again, put oneself on the list, switch, give the guard free.
 #include "block.h"
 
-void body_yield(struct switch_frame *frame);
+void body_yield(void);
 void body_lock(struct thread *self, struct mutex *m, struct switch_frame *frame);
-void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c, struct switch_frame *frame);
+void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c);
 void body_condition_wait_any(struct thread *self, struct mutex *m, struct condition *c, struct switch_frame *frame);
 void body_semaphore_wait(struct thread *self, struct semaphore *s, struct switch_frame *frame);
 
 // ---- yield ----------------------------------------------------------------------------------------------------
 
-SWITCHING(critical_yield, body_yield, rdi);
-CRITICAL void body_yield(struct switch_frame *frame)
+SWITCHING_STRAIGHT(critical_yield, body_yield);
+CRITICAL void body_yield(void)
 {
     struct thread *self = thread_self();
-    struct ready *r = ready_here();
+    struct ready *r = ready_take();
     uint32_t p = self->priority;
-    uint32_t above;
+    uint32_t above = r->bits >> p;
 
-    guard_take(&r->lock);
-    above = r->bits >> p;
     if (__builtin_expect(above == 1, 1)) {           // only equals: one goes off the list and one on it
         struct thread *next = r->first[p];
-        save_to(self, frame);
+        save_straight(self);
         ready_append(r, p, self);
         r->first[p] = next->next;
         switch_to(next, &r->lock);
     }
     if (above == 0) {
         guard_give(&r->lock);
-        switch_back(frame);
+        switch_back_straight();
     }
-    save_to(self, frame);
+    save_straight(self);
     ready_put(r, self, false);
     switch_to(ready_get(r), &r->lock);
 }
@@ -110,7 +108,7 @@ INLINE _Noreturn void pass_and_block(struct thread *self, struct mutex *m, struc
         self->woken = w;
         block(NULL, &m->guard, frame);
     }
-    hand_to(w, &m->guard);
+    hand_to(w, ready_here(), &m->guard);
 }
 // Under the guard: whether the caller may wait.
 INLINE enum thread_status condition_check(struct thread *self, struct mutex *m, struct condition *c)
@@ -128,22 +126,23 @@ INLINE enum thread_status condition_check(struct thread *self, struct mutex *m, 
     }
     return stop == 0 ? THREAD_OK : stop_status(stop);
 }
-SWITCHING(critical_condition_wait, body_condition_wait, rcx);
+SWITCHING_STRAIGHT(critical_condition_wait, body_condition_wait);
 // The usual case in a straight line: somebody waits for the mutex, and runs next.
-CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c,
-                                  struct switch_frame *frame)
+CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct condition *c)
 {
     struct thread *w, *other;
 
     announce(self, m);
     guard_take(&m->guard);
     w = m->waiters.first;
-    if (__builtin_expect(w == NULL || (m->word & ~1ull) != (uint64_t)self || c->mutex != m || self->after != 0 ||
-                         (self->stop & self->stoppable) != 0, 0)) {
+    if (__builtin_expect(w == NULL || m->word != ((uint64_t)self | 1) || c->mutex != m, 0) ||
+        unusual_pair(&self->after)) {
         guard_give(&m->guard);
-        GO_ON(body_condition_wait_any, "D"(self), "S"(m), "d"(c), "c"(frame));
+        GO_ON_WAITING(body_condition_wait_any, rcx, "D"(self), "S"(m), "d"(c));
     }
-    publish(self, &c->waiters, frame);
+    save_straight(self);
+    self->result = THREAD_OK;
+    wait_put(&c->waiters, self);
     other = w->next;
     m->waiters.first = other;
     if (__builtin_expect(other == NULL, 1)) {
@@ -154,7 +153,7 @@ CRITICAL void body_condition_wait(struct thread *self, struct mutex *m, struct c
         __atomic_store_n(&m->word, (uint64_t)w | 1, __ATOMIC_RELEASE);
     }
     wait_over(w);
-    hand_to(w, &m->guard);
+    hand_to(w, ready_here(), &m->guard);
 }
 CRITICAL void body_condition_wait_any(struct thread *self, struct mutex *m, struct condition *c,
                                       struct switch_frame *frame)
@@ -193,7 +192,7 @@ CRITICAL struct condition *critical_signal_one(struct condition *c)
     struct mutex *m = __atomic_load_n(&c->mutex, __ATOMIC_RELAXED);
     struct thread *w;
 
-    if (m == NULL || (__atomic_load_n(&m->word, __ATOMIC_RELAXED) & ~1ull) != (uint64_t)thread_self()) {
+    if (m == NULL || __atomic_load_n(&m->word, __ATOMIC_RELAXED) != (uint64_t)thread_self()) {
         return c;
     }
     guard_take(&m->guard);

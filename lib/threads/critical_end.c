@@ -5,36 +5,37 @@
 // without a ready list.
 #include "block.h"
 
-void body_join(struct thread *self, struct thread *t, struct switch_frame *frame);
+void body_join(struct thread *self, struct thread *t);
 void body_join_any(struct thread *self, struct thread *t, struct switch_frame *frame);
-void critical_exit_any(struct thread *self);
+void critical_exit_any(void *value, struct thread *self);
 
-SWITCHING(critical_join, body_join, rdx);
+SWITCHING_STRAIGHT(critical_join, body_join);
 // The usual case in a straight line: the caller is not a kernel thread, somebody is ready, and t has not ended.
-CRITICAL void body_join(struct thread *self, struct thread *t, struct switch_frame *frame)
+CRITICAL void body_join(struct thread *self, struct thread *t)
 {
     struct ready *r;
     struct thread *next;
 
-    if (__builtin_expect(self->after != 0, 0)) {
-        GO_ON(body_join_any, "D"(self), "S"(t), "d"(frame));
+    if (unusual_pair(&self->after)) {
+        GO_ON_WAITING(body_join_any, rdx, "D"(self), "S"(t));
     }
-    r = ready_here();
-    guard_take(&r->lock);
+    r = ready_take();
     if (__builtin_expect(r->bits == 0, 0)) {
         guard_give(&r->lock);
-        GO_ON(body_join_any, "D"(self), "S"(t), "d"(frame));
+        GO_ON_WAITING(body_join_any, rdx, "D"(self), "S"(t));
     }
     next = ready_get(r);
     guard_give(&r->lock);
     announce(self, (struct mutex *)&t->done);
     guard_take(&t->done.guard);
-    if (__builtin_expect(t->done.word != 0 || t->done.waiters.last != NULL || (self->stop & self->stoppable) != 0, 0)) {
+    if (__builtin_expect(t->done.word != 0 || t->done.waiters.last != NULL, 0) || unusual_pair(&self->after)) {
         guard_give(&t->done.guard);
         give_back(next);
-        GO_ON(body_join_any, "D"(self), "S"(t), "d"(frame));
+        GO_ON_WAITING(body_join_any, rdx, "D"(self), "S"(t));
     }
-    publish(self, &t->done.waiters, frame);
+    save_straight(self);
+    self->result = THREAD_OK;
+    wait_put_only(&t->done.waiters, self);
     switch_to(next, &t->done.guard);
 }
 CRITICAL void body_join_any(struct thread *self, struct thread *t, struct switch_frame *frame)
@@ -45,6 +46,7 @@ CRITICAL void body_join_any(struct thread *self, struct thread *t, struct switch
     announce(self, (struct mutex *)&t->done);
     guard_take(&t->done.guard);
     if (t->done.word != 0) {
+        self->got = t;
         do_not_block(self, THREAD_BUSY, next, &t->done.guard, frame);
     }
     if (t->done.waiters.first != NULL) {
@@ -69,32 +71,32 @@ INLINE struct thread *joiner(struct thread *self)
     return w;
 }
 // The usual case in a straight line: somebody waits for it.
-CRITICAL void critical_exit(struct thread *self)
+CRITICAL void critical_exit(void *value, struct thread *self)
 {
     struct thread *w;
     struct ready *r;
 
     guard_take(&self->done.guard);
     w = self->done.waiters.first;
-    if (__builtin_expect(w == NULL || self->large, 0)) {
+    if (__builtin_expect(w == NULL, 0) || unusual_pair(&self->detached)) {
         guard_give(&self->done.guard);
-        GO_ON(critical_exit_any, "D"(self));
+        GO_ON(critical_exit_any, "D"(value), "S"(self));
     }
     self->done.waiters.first = self->done.waiters.last = NULL;
     wait_over(w);
-    w->got = self->value;
+    w->got = value;
     guard_give(&self->done.guard);                   // nobody else looks for it now
-    r = ready_here();
-    guard_take(&r->lock);
+    r = ready_take();
     self->next = r->free;
     r->free = self;
-    hand_to(w, &r->lock);                            // it may have moved as it waited for the lock
+    hand_to(w, r, &r->lock);
 }
-CRITICAL void critical_exit_any(struct thread *self)
+CRITICAL void critical_exit_any(void *value, struct thread *self)
 {
     struct thread *next = NULL, *w;
     struct free_list free;
 
+    self->value = value;
     for (;;) {
         guard_take(&self->done.guard);
         w = self->done.waiters.first;
@@ -115,7 +117,7 @@ CRITICAL void critical_exit_any(struct thread *self)
     }
     if (w != NULL) {
         w = joiner(self);
-        w->got = self->value;
+        w->got = value;
     }
     guard_give(&self->done.guard);
     free = free_list_of(self);
@@ -123,7 +125,7 @@ CRITICAL void critical_exit_any(struct thread *self)
     self->next = *free.first;
     *free.first = self;
     if (w != NULL) {
-        hand_to(w, free.lock);
+        hand_to(w, ready_here(), free.lock);         // it may have moved as it waited for the lock
     }
     switch_to(next, free.lock);
 }
@@ -132,6 +134,7 @@ CRITICAL void critical_exit_kernel(struct thread *self)
     guard_take(&self->done.guard);
     if (self->done.waiters.first != NULL) {
         self->done.waiters.first->result = THREAD_BUSY;
+        self->done.waiters.first->got = self;
     }
     self->woken = joiner(self);
     __atomic_store_n(&self->done.word, 2, __ATOMIC_RELEASE);

@@ -71,24 +71,24 @@ CRITICAL bool critical_empty(struct ready *r)
 
 // ---- free records ---------------------------------------------------------------------------------------------
 
-CRITICAL bool critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument)
+CRITICAL struct thread **critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument)
 {
-    struct ready *r = ready_here();
-    struct thread *t;
+    struct ready *r = ready_take();
+    struct thread *t = r->free;
 
-    guard_take(&r->lock);
-    t = r->free;
     if (__builtin_expect(t == NULL, 0)) {
         guard_give(&r->lock);
-        return false;
+        self->forks.fn = fn;
+        self->forks.argument = argument;
+        return thread;
     }
     r->free = t->next;
     thread_prepare(t, self->priority, fn, argument);
     *thread = t;
-    ready_put(r, t, threads.lifo);
+    ready_put(r, t, unusual(&threads.lifo));
     r->forks++;
     guard_give(&r->lock);
-    return true;
+    return NULL;
 }
 // With kernel threads a record is free before its stack is: then it is not taken.
 CRITICAL struct thread *critical_new(struct ready *from)

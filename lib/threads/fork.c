@@ -64,7 +64,9 @@ static struct thread *find_record(size_t stack)
 }
 static void kernel_main(void *argument)
 {
-    threads_main(argument);
+    const struct thread *self = argument;
+
+    thread_exit(self->fn(self->argument));
 }
 static bool begin(struct thread *self, struct thread *t)
 {
@@ -104,15 +106,19 @@ enum thread_status thread_fork(struct thread **thread, const struct thread_attri
                                void *(*fn)(void *), void *argument)
 {
     static const struct thread_attributes usual;
+    struct thread *self = thread_self();
 
-    if (attributes == NULL && !threads.on_kernel && fn != NULL) {
-        *thread = NULL;                              // a page that is missing is not to be found out under a lock
-        if (__builtin_expect(critical_fork(thread_self(), thread, fn, argument), 1)) {
-            more_to_run();
-            return THREAD_OK;
-        }
+    if (__builtin_expect(attributes != NULL || fn == NULL, 0) || unusual(&self->after)) {
+        return fork_any(thread, attributes != NULL ? attributes : &usual, fn, argument);
     }
-    return fork_any(thread, attributes != NULL ? attributes : &usual, fn, argument);
+    *thread = NULL;                                  // a page that is missing is not to be found out under a lock
+    thread = critical_fork(self, thread, fn, argument);
+    if (__builtin_expect(thread != NULL, 0)) {
+        self = thread_self_now();
+        return fork_any(thread, &usual, self->forks.fn, self->forks.argument);
+    }
+    more_to_run();
+    return THREAD_OK;
 }
 static _Noreturn __attribute__((noinline)) void exit_kernel(struct thread *self)
 {
@@ -126,24 +132,25 @@ static _Noreturn __attribute__((noinline)) void exit_kernel(struct thread *self)
     threads.setup.kernel->exit(&self->over);
     __builtin_unreachable();
 }
-static inline _Noreturn void end(struct thread *self, void *value)
+static _Noreturn __attribute__((noinline)) void exit_any(struct thread *self, void *value)
 {
     if (self->keys != 0) {
         keys_destroy(self);
     }
-    self->value = value;
     if (self->after != 0) {
+        self->value = value;
         exit_kernel(self);
     }
-    critical_exit(self);
+    critical_exit(value, self);
 }
 void thread_exit(void *value)
 {
-    end(thread_self(), value);
-}
-void threads_main(struct thread *self)
-{
-    end(self, self->fn(self->argument));
+    struct thread *self = thread_self();
+
+    if (unusual_pair(&self->keys)) {
+        exit_any(self, value);
+    }
+    critical_exit(value, self);
 }
 static void reap(struct thread *thread)
 {
@@ -152,31 +159,34 @@ static void reap(struct thread *thread)
     }
     critical_free(thread);
 }
+static __attribute__((noinline)) enum thread_status join_ended(struct thread *thread, void **value)
+{
+    if (value != NULL) {
+        *value = thread->value;
+    }
+    reap(thread);
+    return THREAD_OK;
+}
 enum thread_status thread_join(struct thread *thread, void **value)
 {
     struct thread *self = thread_self();
-    enum thread_status status = THREAD_BUSY;
 
-    if (thread == self || thread->detached) {
+    if (__builtin_expect(thread == self, 0) || unusual(&thread->detached)) {
         return THREAD_INVALID;
     }
-    if (__atomic_load_n(&thread->done.word, __ATOMIC_ACQUIRE) == 0) {    // pairs with critical_exit_any()
-        wait_begin(self, 0, true);
-        critical_join(self, thread);
-        status = wait_end(self);
+    if (unusual_pair((const uint32_t *)&thread->done.word)) {        // pairs with critical_exit_any()
+        return join_ended(thread, value);
     }
-    if (__builtin_expect(status == THREAD_OK, 1)) {
-        if (value != NULL) {
-            *value = self->got;
-        }
-    } else if (status == THREAD_BUSY) {
-        if (value != NULL) {
-            *value = thread->value;
-        }
-        reap(thread);
-        status = THREAD_OK;
+    wait_begin(self, 0, true);
+    critical_join(self, thread);
+    self = wait_end_of(thread_self_now());
+    if (unusual(&self->result)) {
+        return self->result == THREAD_BUSY ? join_ended(self->got, value) : (enum thread_status)self->result;
     }
-    return status;
+    if (value != NULL) {
+        *value = self->got;
+    }
+    return THREAD_OK;
 }
 enum thread_status thread_detach(struct thread *thread)
 {

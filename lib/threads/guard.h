@@ -19,6 +19,23 @@ INLINE void guard_take(uint32_t *lock)
                      "jmp 1b\n\t"
                      ".popsection" : "+m"(*lock) : : "cc", "memory");
 }
+// The list of this processor, with its lock: who has moved as he waited takes that of the new one.
+INLINE struct ready *ready_take(void)
+{
+    uint64_t at;
+
+    __asm__ volatile("1: imull %[size], %%gs:4, %k[at]\n\t"
+                     "lock btsl $0, %c[ready](%[at])\n\t"
+                     "jc .Lspin%=\n\t"
+                     ".pushsection threads_spin, \"ax\", @progbits\n\t"
+                     ".Lspin%=: pause\n\t"
+                     "testl $1, %c[ready](%[at])\n\t"
+                     "jnz .Lspin%=\n\t"
+                     "jmp 1b\n\t"
+                     ".popsection" : [at] "=&r"(at) : [size] "i"(sizeof(struct ready)), [ready] "i"(threads.ready)
+                     : "cc", "memory");
+    return (struct ready *)((char *)threads.ready + at);
+}
 INLINE void guard_give(uint32_t *lock)
 {
     __atomic_store_n(lock, 0, __ATOMIC_RELEASE);     // pairs with guard_take(): what it guards
@@ -57,7 +74,7 @@ INLINE struct thread *ready_get(struct ready *r)
     uint32_t p = 31 - (uint32_t)__builtin_clz(r->bits);
     struct thread *t = *(ready_link *)&r->first[p];
 
-    if (t == r->last[p]) {
+    if (__builtin_expect(t == r->last[p], 1)) {
         r->last[p] = ready_none(r, p);
         r->bits &= ~(1u << p);
     } else {
@@ -84,19 +101,25 @@ INLINE struct free_list free_list_of(const struct thread *t)
 
 // ---- lists of waiters -----------------------------------------------------------------------------------------
 
+// On a list that is empty.
+INLINE void wait_put_only(struct wait_list *list, struct thread *t)
+{
+    t->list = list;
+    t->prev = t->next = NULL;
+    list->first = list->last = t;
+}
 INLINE void wait_put(struct wait_list *list, struct thread *t)
 {
     struct thread *before = list->last;
 
-    t->list = list;
     if (__builtin_expect(before == NULL, 1)) {
-        t->prev = t->next = NULL;
-        list->first = list->last = t;
+        wait_put_only(list, t);
         return;
     }
     while (before != NULL && before->priority < t->priority) {
         before = before->prev;
     }
+    t->list = list;
     t->prev = before;
     t->next = before != NULL ? before->next : list->first;
     *(before != NULL ? &before->next : &list->first) = t;
@@ -165,9 +188,8 @@ INLINE void make_ready(struct thread *self, struct thread *t)
         self->woken = t;
         return;
     }
-    struct ready *r = ready_here();
+    struct ready *r = ready_take();
     bool higher = t->priority > self->priority;
-    guard_take(&r->lock);
     ready_put(r, t, threads.lifo && self->kind == FLOW_THREAD);
     guard_give(&r->lock);
     if (higher) {
@@ -193,13 +215,20 @@ INLINE void save_to(struct thread *self, struct switch_frame *frame)
     self->saved = frame;
     __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(self->control.mxcsr), "=m"(self->control.x87));
 }
+// The same in a body of SWITCHING_STRAIGHT: its stack is at the frame.
+INLINE void save_straight(struct thread *self)
+{
+    __asm__ volatile("movq %%rsp, %0\n\tstmxcsr %1\n\tfnstcw %2"
+                     : "=m"(self->saved), "=m"(self->control.mxcsr), "=m"(self->control.x87));
+}
 // Run `next`, and give the lock free as soon as nobody is on the caller's stack.
 INLINE _Noreturn void switch_to(struct thread *next, uint32_t *lock)
 {
     __asm__ volatile("movq %c[saved](%[next]), %%rsp\n\t" LOAD_CONTROL
                      "wrfsbase %[next]\n\t"
-                     "movl $0, (%[lock])\n\t" POP_FRAME
-                     : : [next] "r"(next), [lock] "r"(lock), [saved] "i"(T_SAVED), [control] "i"(T_CONTROL) : "memory");
+                     "movl $0, %[lock]\n\t" POP_FRAME
+                     : [lock] "=m"(*lock) : [next] "r"(next), [saved] "i"(T_SAVED), [control] "i"(T_CONTROL)
+                     : "memory");
     __builtin_unreachable();
 }
 // For handlers and idle flows, which end.
@@ -220,6 +249,11 @@ INLINE _Noreturn void switch_back(struct switch_frame *frame)
     __asm__ volatile("movq %[frame], %%rsp\n\t" POP_FRAME : : [frame] "r"(frame) : "memory");
     __builtin_unreachable();
 }
+INLINE _Noreturn void switch_back_straight(void)
+{
+    __asm__ volatile(POP_FRAME : : : "memory");
+    __builtin_unreachable();
+}
 
 // Go on with another function of the section, which does all cases.  Without a frame: those that never come back.
 #define GO_ON(body, ...) \
@@ -228,12 +262,24 @@ INLINE _Noreturn void switch_back(struct switch_frame *frame)
         __builtin_unreachable(); \
     } while (0)
 
+// The same from a body of SWITCHING_STRAIGHT to one of SWITCHING.  `register_`: that of the frame.
+#define GO_ON_WAITING(body, register_, ...) \
+    do { \
+        __asm__ volatile("movq %%rsp, %%" #register_ "\n\tjmp " #body : : __VA_ARGS__ : "memory"); \
+        __builtin_unreachable(); \
+    } while (0)
+
 #define CRITICAL __attribute__((section("threads_critical"), noipa, used))
 
-// A critical function that may switch: save the caller, and go on with body(arguments..., frame).  `register_`: that of
-// the argument after the last.
+// A critical function that may switch: save the caller, and go on with body(arguments..., frame), which has to be the
+// next function of the file (critical functions are neither moved nor aligned).  `register_`: that of the argument
+// after the last.
 #define SWITCHING(name, body, register_) \
+    SWITCHING_FRAME(name, "movq %rsp, %" #register_ "\n\t", #body "_follows")
+// One whose body does not use the stack itself (tools/recoverable looks): then its frame is where that points.
+#define SWITCHING_STRAIGHT(name, body) SWITCHING_FRAME(name, "", #body "_straight")
+#define SWITCHING_FRAME(name, frame, label) \
     __asm__(".pushsection threads_critical, \"ax\", @progbits\n\t" \
             ".globl " #name "\n\t.type " #name ", @function\n" #name ":\n\t" \
             "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t" \
-            "movq %rsp, %" #register_ "\n\tjmp " #body "\n\t.size " #name ", . - " #name "\n\t.popsection")
+            frame ".size " #name ", . - " #name "\n" label ":\n\t.popsection")

@@ -3,7 +3,8 @@
 #define T_SAVED      24
 #define T_PHASE      68
 #define T_CONTROL    72
-#define T_ARGUMENT   112
+#define T_FN         112
+#define T_ARGUMENT   120
 #define T_RECOVERED  248
 #define T_LIGHT      504
 #define T_END        584

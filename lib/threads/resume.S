@@ -19,8 +19,10 @@ threads_upcall:
 threads_start:
     .cfi_startproc
     .cfi_undefined rip
-    movq %fs:0, %rdi
-    call threads_main
+    movq %fs:T_ARGUMENT, %rdi
+    call *%fs:T_FN
+    movq %rax, %rdi
+    call thread_exit
     ud2
     .cfi_endproc
 

@@ -57,12 +57,9 @@ static __attribute__((noinline)) void signal_any(struct condition *c, bool all)
         after_wake(self);
     }
 }
-void condition_signal(struct condition *c)
+void condition_signal_slow(struct condition *c)
 {
-    c = critical_signal_one(c);
-    if (__builtin_expect(c != NULL, 0)) {
-        signal_any(c, false);
-    }
+    signal_any(c, false);
 }
 void condition_broadcast(struct condition *c)
 {

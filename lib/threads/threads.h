@@ -185,7 +185,16 @@ void condition_init(struct condition *c);
 enum thread_status condition_wait(struct condition *c, struct mutex *m);
 enum thread_status condition_wait_until(struct condition *c, struct mutex *m, uint64_t until);
 // Let the first waiter, or all of them, go on as soon as they can own the mutex.  The caller need not own it.
-void condition_signal(struct condition *c);
+void condition_signal_slow(struct condition *c);
+// The usual case: the caller owns the mutex, and one waits.  Else nothing has been done, and c comes back.
+struct condition *critical_signal_one(struct condition *c);
+static inline void condition_signal(struct condition *c)
+{
+    c = critical_signal_one(c);
+    if (__builtin_expect(c != NULL, 0)) {
+        condition_signal_slow(c);
+    }
+}
 void condition_broadcast(struct condition *c);
 
 struct semaphore {

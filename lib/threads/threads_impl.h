@@ -68,27 +68,30 @@ struct thread {
     uint32_t phase;                      // a  enum flow_phase
     struct control_words control;        // o, when it does not run
     uint32_t result;                     // g  of its wait: enum thread_status
-    uint32_t after;                      // g  bits: what it has to do after its wait (enum after_wait)
-    uint32_t stoppable;                  // o  bits: what ends this wait early
-    uint32_t detached;                   // under done.guard
-    uint32_t hears;                      // o  what ends its waits at safe points: STOP_CANCEL or 0
+    uint32_t keys;                       // o  bit: key[i] is set.  Looked at with the next (unusual_pair)
+    uint32_t after;                      // g  bits: what it has to do after its wait (enum after_wait).  Likewise
     uint32_t stop;                       // a  bits: end its waits
+    uint32_t hears;                      // o  what ends its waits at safe points: STOP_CANCEL or 0
+    uint32_t detached;                   // under done.guard.  Looked at with the next
+    uint32_t large;                      // I  its stack is not of the usual size
+    uint32_t stoppable;                  // o  bits: what ends this wait early
     void *(*fn)(void *);                 // I
     void *argument, *value;              // I, o; of a worker: argument is its package's local record
     uint32_t stopping;                   // a  others that look at its wait now
     uint32_t kind;                       // I
     struct thread *woken;                // o  somebody whom it has to wake or let run
-    uint32_t keys;                       // o  bit: key[i] is set
     uint32_t over;                       // a  kernel threads: its stack is free
     struct semaphore done;               // word: 0, or 2 after its end; one waiter at most
     struct semaphore token;              // of thread_block
     size_t stack;                        // I  bytes
-    uint32_t large;                      // I  its stack is not of the usual size
     void *got;                           // h  of a joiner: what the other one gave
     struct thread *waiter;               // h  a handler that goes on when this one is through, or in PHASE_LOCKS
     struct thread *recovered;            // o  of a handler: what threads_recover came back with
     uint64_t until;                      // t  under the timer lock; 0: not a timed wait
-    struct thread *later, *sooner;       // t
+    union {
+        struct { struct thread *later, *sooner; };       // t
+        struct { void *(*fn)(void *); void *argument; } forks;   // o  what critical_fork could not do
+    };
     union {
         uint64_t handle;                 // I  kernel threads
         struct package *package;         // I  of a worker
@@ -142,16 +145,40 @@ static inline void count(uint64_t *counter, uint64_t by)
     __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
 }
 
+// As thread_self, and not kept over calls: reading it again takes less than that.
+static inline struct thread *thread_self_now(void)
+{
+    struct thread *self;
+
+    __asm__ volatile("movq %%fs:0, %0" : "=r"(self));
+    return self;
+}
+// Looks at memory by one instruction: something is unusual if one, or one of two neighbours, is not 0.
+static inline bool unusual(const uint32_t *word)
+{
+    bool is;
+
+    __asm__ volatile("cmpl $0, %1" : "=@ccne"(is) : "m"(*word) : "memory");
+    return __builtin_expect(is, 0);
+}
+static inline bool unusual_pair(const uint32_t *words)
+{
+    bool is;
+
+    __asm__ volatile("cmpq $0, %1" : "=@ccne"(is) : "m"(*(const uint32_t (*)[2])words) : "memory");
+    return __builtin_expect(is, 0);
+}
+
 // ---- critical.c: recoverable.  Those that switch come back when the caller runs again ---------------------
 
 void critical_yield(void);
 void critical_lock(struct thread *self, struct mutex *m);
 void critical_condition_wait(struct thread *self, struct mutex *m, struct condition *c);
 void critical_semaphore_wait(struct thread *self, struct semaphore *s);
-// Wait for the end of t, which frees its own record: self->got is what it gave.  THREAD_BUSY: it has ended, and is the
-// caller's to free.  THREAD_INVALID: somebody else waits for it.
+// Wait for the end of t, which frees its own record: self->got is what it gave.  THREAD_BUSY: t has ended, is the
+// caller's to free, and self->got.  THREAD_INVALID: somebody else waits for it.
 void critical_join(struct thread *self, struct thread *t);
-_Noreturn void critical_exit(struct thread *self);
+_Noreturn void critical_exit(void *value, struct thread *self);
 void critical_exit_kernel(struct thread *self);          // of a kernel thread, which goes on
 // Continue `to`, another handler; the caller is continued by it.
 void critical_continue(struct thread *self, struct thread *to);
@@ -165,8 +192,6 @@ void critical_schedule(struct thread *self, struct ready *from);
 enum thread_status critical_unlock(struct thread *self, struct mutex *m);
 // True: somebody was made ready.
 bool critical_signal(struct thread *self, struct condition *c, bool all);
-// The usual case of it: the caller owns the mutex, and one waits.  Else nothing has been done, and c comes back.
-struct condition *critical_signal_one(struct condition *c);
 // most: a word that is not exceeded.
 void critical_post(struct thread *self, struct semaphore *s, uint64_t most);
 // End a wait of t for a reason, if it hears it.
@@ -176,8 +201,9 @@ bool critical_detach(struct thread *t, bool *exited);
 void critical_ready(struct thread *self, struct thread *t);
 struct thread *critical_take(struct ready *from);    // the first ready thread, or NULL
 bool critical_empty(struct ready *r);            // under its lock
-// Begin a thread with a record of this processor's, like the caller's: *thread is written first.  False: there is none.
-bool critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument);
+// Begin a thread with a record of this processor's, like the caller's: *thread is written first, and NULL comes back.
+// Else there is none: `thread` comes back, and self->forks is the rest.
+struct thread **critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument);
 struct thread *critical_new(struct ready *from); // a free record with a stack of the usual size, or NULL
 struct thread *critical_large(size_t stack);     // with one that is large enough, or NULL
 void critical_free(struct thread *t);
@@ -207,7 +233,6 @@ extern const char __start_threads_critical[], __stop_threads_critical[], __start
 
 // ---- the rest -----------------------------------------------------------------------------------------------
 
-_Noreturn void threads_main(struct thread *self);        // of a new thread
 _Noreturn void scheduler_loop(void);             // of a handler that is through, or an idle flow
 void scheduler_free(struct thread *self);        // a flow becomes a scheduler
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held

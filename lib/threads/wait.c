@@ -26,7 +26,7 @@ static void kernel_wait(struct thread *self)
         }
     }
 }
-void wait_after(struct thread *self)
+struct thread *wait_after(struct thread *self)
 {
     if (self->after & AFTER_KERNEL) {
         kernel_wait(self);
@@ -43,14 +43,16 @@ void wait_after(struct thread *self)
         __atomic_fetch_and(&self->stop, ~(uint32_t)STOP_TIMEOUT, __ATOMIC_RELAXED);
         self->until = 0;
     }
+    return self;
 }
 // Until nobody looks any more.
-void wait_looked_at(struct thread *self)
+struct thread *wait_looked_at(struct thread *self)
 {
     while (__atomic_load_n(&self->stopping, __ATOMIC_ACQUIRE) != 0) {
         __builtin_ia32_pause();
         thread_yield();
     }
+    return self;
 }
 void woken(struct thread *self)
 {

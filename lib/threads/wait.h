@@ -3,8 +3,8 @@
 #include "threads_impl.h"
 
 void wait_timed(struct thread *self, uint64_t until);
-void wait_after(struct thread *self);
-void wait_looked_at(struct thread *self);
+struct thread *wait_after(struct thread *self);          // gives self
+struct thread *wait_looked_at(struct thread *self);      // likewise
 
 // until: 0 for never.  cancel: whether the wait is a safe point.
 static inline void wait_begin(struct thread *self, uint64_t until, bool cancel)
@@ -14,15 +14,20 @@ static inline void wait_begin(struct thread *self, uint64_t until, bool cancel)
         wait_timed(self, until);
     }
 }
-// The wait's result; waits here with kernel threads.
-static inline enum thread_status wait_end(struct thread *self)
+// The wait is over, and has self->result; waits here with kernel threads.  Gives self, so that nothing is kept over
+// what is rarely called.
+static inline struct thread *wait_end_of(struct thread *self)
 {
-    if (__builtin_expect(self->after != 0, 0)) {
-        wait_after(self);
+    if (unusual(&self->after)) {
+        self = wait_after(self);
     }
     __atomic_store_n(&self->on, NULL, __ATOMIC_SEQ_CST);         // pairs with critical_stop()
-    if (__builtin_expect(__atomic_load_n(&self->stopping, __ATOMIC_ACQUIRE) != 0, 0)) {
-        wait_looked_at(self);
+    if (unusual(&self->stopping)) {
+        self = wait_looked_at(self);
     }
-    return self->result;
+    return self;
+}
+static inline enum thread_status wait_end(struct thread *self)
+{
+    return wait_end_of(self)->result;
 }

@@ -107,7 +107,7 @@ static void child(void)
     printf("fork %lu, fork and join %lu, yield %lu, acquire and release %lu, ping-pong %lu\n", took.fork, took.join,
            took.yield, took.lock, took.ping);
     fflush(stdout);
-    if (took.fork > 70 || took.join > 244 || took.yield > 42 || took.lock > 12 || took.ping > 256) {
+    if (took.fork > 60 || took.join > 196 || took.yield > 39 || took.lock > 9 || took.ping > 234) {
         exit(3);
     }
 }
