@@ -169,7 +169,7 @@ void activation_told(struct thread *t)
 
 void activation_untell(struct thread *t)
 {
-    t->events = 0;
+    t->events &= UPCALL_TIMERS;
     t->paused = true;
     list_remove(&t->activation);
     set_pending(&t->home->claims, -1);
@@ -262,7 +262,7 @@ void activation_join(struct thread *t, struct space *s)
     } else if (t->state->run == RUN_FRESH) {
         activation_recycle(t);
     } else if (activation_quiet(t) && (t->events & UPCALL_UNBLOCKED) == 0) {
-        t->events &= UPCALL_INTERVAL | UPCALL_ALARM | UPCALL_QUANTUM;
+        t->events &= UPCALL_TIMERS;
         activation_pause(t);
     } else {
         t->act = ACT_STOPPED;

@@ -31,6 +31,7 @@ struct space;
 struct thread;
 
 enum look { LOOK_WANTS = 1, LOOK_CLAIMS = 2 };
+enum { UPCALL_TIMERS = UPCALL_INTERVAL | UPCALL_ALARM | UPCALL_QUANTUM };
 enum activation_state { ACT_NONE, ACT_FRESH, ACT_CLAIM, ACT_BLOCKED, ACT_STOPPED };
 
 struct claims {                        // of a space; all but link and schedule only with SCHEDULE_ACTIVATIONS
@@ -105,7 +106,7 @@ void  activation_told(struct thread *t);
 // Slots that the program has given and nobody has taken.  Are they to be kept for what must be told?
 uint32_t activation_slots(const struct claims *c);
 bool  activation_scarce(const struct claims *c);
-// It goes on by itself, and was just preempted until now.
+// It goes on by itself, and was just preempted until now; its timers' events stay.
 void  activation_untell(struct thread *t);
 // The claim that runs here from now on: does it go on by itself?
 bool  activation_goes_on(struct thread *t);

@@ -7,18 +7,20 @@
 #include "share.h"
 #include "upcall.h"
 
-// Has nothing happened to its context, but that it was taken off its processor, or lost it while it was blocked?
-static bool just_preempted(const struct thread *t)
-{
-    const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN, e = t->events;
-
-    return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
-           ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
-}
-
 uint32_t activation_slots(const struct claims *c)
 {
     return load_relaxed(&c->user->slots_given) - c->taken;
+}
+
+// Has nothing happened to its context, but that it was taken off its processor, or lost it while it was blocked?  With
+// no slot left, timers can wait, too: it may be the one that gives slots.
+static bool just_preempted(const struct thread *t)
+{
+    const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN;
+    const uint32_t e = t->events & ~(activation_slots(&t->home->claims) == 0 ? UPCALL_TIMERS : 0u);
+
+    return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
+           ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
 }
 
 bool activation_scarce(const struct claims *c)

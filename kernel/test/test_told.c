@@ -281,6 +281,38 @@ static void timers_of_another(void **state)
     first_sleeps();
     pass(6);
     assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_INTERVAL)], 0);
+// The same handler waits, and no slot is left: the program goes on, as it may be the one that gives some.  When it has,
+// it is told that the interval is over.
+static void timer_without_slots(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(1);
+    make(&a, 2, 1, 1);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    works(0, 0x81);
+    words(&a, (uint32_t)running(&a, 0))->interval = host_instance()->slice / 4;
+    host_advance(host_instance()->slice + 1);
+    settle();
+    trap(0);
+    host_advance(host_instance()->slice + 1);
+    settle();
+    assert_int_equal(host_instance()->cpu[0].thread->events, UPCALL_INTERVAL);
+    assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
+    assert_int_equal(running(&a, 0), -1);
+    host_advance(1000);
+    settle();
+    (void)call(0, SYS_resume, a.space, 0, 0);
+    assert_int_not_equal(running(&a, 0), -1);
+    assert_int_equal(frame_on(0)->rbx, 0x81);
+    give(&a, 0);
+    give(&a, 0);
+    host_advance(host_instance()->slice + 1);
+    settle();
+    assert_int_equal(begun(&a, 0, s), UPCALL_INTERVAL);
+    assert_int_equal(s[0]->context.rbx, 0x81);
     host_shutdown();
 }
 
@@ -296,6 +328,7 @@ int main(void)
         cmocka_unit_test(alarm_that_passed),
         cmocka_unit_test(alarm_disabled),
         cmocka_unit_test(timers_of_another),
+        cmocka_unit_test(timer_without_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
