@@ -2,7 +2,8 @@
 //
 // The test plays two programs on up to four processors.  A context is a number in RBX.  Each is either with the program
 // (which may run it), on a processor, or with the supervisor: stopped or blocked.  An upcall gives it back; that it
-// was with the supervisor is checked, and at the end nothing is missing.
+// was with the supervisor is checked, and at the end nothing is missing.  Now and then the owner writes activations or
+// a whole space back, wherever they are, and loads them again later.
 #include "activations.h"
 
 enum { CONTEXTS = 64, STEPS = 400, SEEDS = 60 };
@@ -11,6 +12,7 @@ enum whereabouts { WITH_PROGRAM, ON_PROCESSOR, WITH_SUPERVISOR };
 static struct party party[2];
 static enum whereabouts place[2][CONTEXTS];
 static uint64_t random_state;
+static uint32_t often;                   // the owner writes back, once in so many steps
 
 static uint32_t below(uint32_t n)
 {
@@ -111,6 +113,56 @@ static void act(unsigned p, uint32_t n)
     }
 }
 
+// Whose thread it is; -1: neither party's.
+static int party_of(const struct thread *t)
+{
+    for (unsigned p = 0; p < 2; p++) {
+        for (uint32_t i = 0; i < party[p].activations; i++) {
+            if (party[p].state[i] == t->state_pa) {
+                return (int)p;
+            }
+        }
+    }
+    return -1;
+}
+
+// Load the space again, and of its activations all or some.
+static void load_again(unsigned p, bool all)
+{
+    struct party *x = &party[p];
+
+    if (space_find(host_instance(), x->space) == NULL) {
+        assert_int_equal(load_space(x), ERR_OK);
+    }
+    for (uint32_t i = 0; i < x->activations; i++) {
+        const struct thread_state *s = host_at(x->state[i]);
+        if (s->loaded == 0 && (all || below(2))) {
+            assert_int_equal(load_activation(x, i, s->run), ERR_OK);
+        }
+    }
+}
+
+// The owner writes back, or loads again.
+static void cache(void)
+{
+    struct party *x = &party[below(2)];
+
+    first_wakes();
+    switch (below(8)) {
+    case 0:
+        (void)call(0, SYS_space_unload, x->space, 0, 0);
+        break;
+    case 1:
+    case 2:
+        load_again((unsigned)(x - party), false);
+        break;
+    default:
+        (void)call(0, SYS_thread_unload, x->thread[below(x->activations)], 0, 0);
+        break;
+    }
+    first_sleeps();
+}
+
 // Handlers that wait without a deadline are woken by their owner, who then sleeps again.
 static void wake_all(void)
 {
@@ -127,11 +179,11 @@ static void step(void)
 {
     uint32_t n = below(host_instance()->cpus);
     struct thread *t = host_instance()->cpu[n].thread;
-    int p = t == NULL || t->home == NULL ? -1 : t->home->o.id == party[0].space ? 0 : 1;
+    int p = t == NULL ? -1 : party_of(t);
 
     look();
-    if (t != NULL && t->depth > 0 && t->kern == host_instance()->first && t->o.id != host_instance()->info->thread) {
-        (void)call(n, below(3) ? SYS_resume : SYS_wait, t->home == NULL ? 0 : t->home->o.id, 0, 0);
+    if (p >= 0 && t->depth > 0) {
+        (void)call(n, below(3) ? SYS_resume : SYS_wait, below(2) ? 0 : party[p].space, 0, 0);
     } else if (p >= 0 && frame_on(n)->rip == UPCALL) {
         handle((unsigned)p, n);
     } else if (p >= 0) {
@@ -142,6 +194,9 @@ static void step(void)
     }
     if (below(40) == 0) {
         wake_all();
+    }
+    if (below(often) == 0) {
+        cache();
     }
     settle();
 }
@@ -182,20 +237,24 @@ static bool done(void)
 static void drain(void)
 {
     user_of(&party[0])->wanted = user_of(&party[1])->wanted = 0;
+    first_wakes();
+    load_again(0, true);
+    load_again(1, true);
+    first_sleeps();
     for (unsigned round = 0; round < 4000 && !done(); round++) {
         uint32_t n = round % host_instance()->cpus;
-        struct thread *t = host_instance()->cpu[n].thread;
         if (round % 50 == 0) {
             wake_all();
             look();
         }
-        t = host_instance()->cpu[n].thread;
-        if (t != NULL && t->home != NULL && t->depth > 0) {
-            (void)call(n, SYS_resume, t->home->o.id, 0, 0);
-        } else if (t != NULL && t->home != NULL && frame_on(n)->rip == UPCALL) {
-            handle(t->home->o.id == party[0].space ? 0 : 1, n);
-        } else if (t != NULL && t->home != NULL) {
-            put_away(t->home->o.id == party[0].space ? 0 : 1, n);
+        const struct thread *t = host_instance()->cpu[n].thread;
+        int p = t == NULL ? -1 : party_of(t);
+        if (p >= 0 && t->depth > 0) {
+            (void)call(n, SYS_resume, party[p].space, 0, 0);
+        } else if (p >= 0 && frame_on(n)->rip == UPCALL) {
+            handle((unsigned)p, n);
+        } else if (p >= 0) {
+            put_away((unsigned)p, n);
         }
         look();
         host_advance(host_instance()->slice / 4);
@@ -210,7 +269,8 @@ static void balance(void **state)
         random_state = seed;
         memset(place, 0, sizeof(place));
         boot(1 + seed % 4);
-        make(&party[0], 2 + seed % 7, 64, 1 + seed % 4);
+        often = seed % 3 == 0 ? UINT32_MAX : 5 + 10 * (seed % 5);
+        make(&party[0], 2 + seed % 7, seed % 4 == 0 ? 12 : 64, 1 + seed % 4);
         make(&party[1], 8, 64, 2);
         first_sleeps();
         for (unsigned i = 0; i < STEPS; i++) {
