@@ -1,22 +1,127 @@
-// upcalls.c - the smallest program on activations: it never goes on with a context, and looks at what it is told.
+// upcalls.c - the smallest proper program on activations: one flow, and upcalls that go on with what was stopped.
 //
-//   ADDED       the first upcall blocks in the kernel
-//   BLOCKED     comes on a fresh activation, which spins
-//   UNBLOCKED   has the context of the first one, behind its call, answered; then a refused access is made
-//   FAULT       has the context of that, and what it was
-// Whatever else comes (PREEMPTED beside UNBLOCKED: the one that spun) is counted.
+// The flow begins in the first upcall, on its stack.  It blocks in the kernel, until its context has come behind that
+// call, answered, by UNBLOCKED; makes an access that is refused, which is told by FAULT, and goes on behind it.  At the
+// end as many events were heard as the supervisor says it told.
+//
+// A context is a frame on the stack that it was stopped on, known by its RSP.  An upcall keeps those of its events,
+// gives the slots back, and goes on with one, other upcalls before the flow; or it gives the processor back, if there
+// is none.  Its own slot, which has its stack, it gives when it has left that.  All this may be stopped anywhere; then
+// it is a context like any other.
 #include <base.h>
 #include <native.h>
 
 #include <abi/activation.h>
+#include <abi/syscalls.h>
 
-enum { ACTIVATIONS = 8, SLOTS = 16, BAD = 0x123000 };
+enum { ACTIVATIONS = 8, SLOTS = 16, BAD = 0x123000, BELOW = 128, FRAME_WORDS = 18, READY_MOST = 32, PATIENCE = 10 };
+_Static_assert(SYS_processor_release == 27 && offsetof(struct frame, r15) == 120, "context.S");
 
 NATIVE_NOTE(upcall, 8, 16);
 _Noreturn void upcall(uint64_t first, uint64_t count, const struct activation_kernel *k);
+void slot_give(uint32_t slot);
+_Noreturn void context_resume(va_t frame, uint32_t slot);
+_Noreturn void context_rest(uint32_t bit, uint32_t *left);
+bool context_touch(va_t va);
+extern const char context_loading[], context_loaded[], context_resting[], context_rested[], context_refused[];
 
-static uint32_t seen;                    // a  kinds so far
+static va_t stack;                       // of the flow: its top
+static uint32_t begun, left;             // a  has the flow begun; slots whose stacks are not used any more
+static va_t ready[READY_MOST];           // a  contexts
+static uint64_t heard[UPCALL_KINDS];     // a
+static uint32_t answered, unanswered, refused;   // a  contexts of the flow that were told so
 static unsigned failures;
+
+static uint8_t *area(void)
+{
+    return (uint8_t *)native_told()->area;
+}
+
+static const volatile struct space_kernel_page *kernel_page(void)
+{
+    return (const volatile struct space_kernel_page *)area();
+}
+
+static struct space_user_page *user_page(void)
+{
+    return (struct space_user_page *)(area() + ABI_PAGE);
+}
+
+static struct upcall_slot *slot_at(uint32_t n)
+{
+    return (struct upcall_slot *)(area() + area_slots(ACTIVATIONS)) + n;
+}
+
+static uint64_t told(uint32_t kind)
+{
+    return kernel_page()->told[__builtin_ctz(kind)];
+}
+
+// ---- slots and contexts ---------------------------------------------------------------------------------------
+
+// The upper half of an entry says in which round it was written.  Who finds one that is not counted yet counts it.
+void slot_give(uint32_t slot)
+{
+    struct space_user_page *user = user_page();
+
+    for (bool mine = false; !mine;) {
+        uint32_t given = __atomic_load_n(&user->slots_given, __ATOMIC_ACQUIRE), round = given / SLOTS_MOST + 1;
+        uint32_t *entry = &user->slot[given % SLOTS_MOST], old = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        mine = old >> 16 == round - 1 && __atomic_compare_exchange_n(entry, &old, round << 16 | slot, false,
+                                                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+        if (mine || old >> 16 == round) {
+            (void)__atomic_compare_exchange_n(&user->slots_given, &given, given + 1, false, __ATOMIC_RELEASE,
+                                              __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static bool of_flow(va_t rsp)
+{
+    return stack - rsp < NATIVE_UPCALL_STACK;
+}
+
+static void put(va_t rsp)
+{
+    for (unsigned i = 0;; i++) {
+        va_t none = 0;
+        if (__atomic_compare_exchange_n(&ready[i % READY_MOST], &none, rsp, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            return;
+        }
+    }
+}
+
+// The flow, or another one; 0: there is none.
+static va_t take(bool flow)
+{
+    for (unsigned i = 0; i < READY_MOST; i++) {
+        va_t rsp = __atomic_load_n(&ready[i], __ATOMIC_ACQUIRE);
+        if (rsp != 0 && of_flow(rsp) == flow &&
+            __atomic_compare_exchange_n(&ready[i], &rsp, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            return rsp;
+        }
+    }
+    return 0;
+}
+
+static void keep(const struct frame *from, va_t rip)
+{
+    uint64_t *frame = (uint64_t *)(from->rsp - BELOW) - FRAME_WORDS;
+
+    if (rip >= (va_t)context_loading && rip < (va_t)context_loaded) {
+        put(from->rsp);
+    } else if (rip < (va_t)context_resting || rip >= (va_t)context_rested) {
+        for (unsigned i = 0; i < 16; i++) {
+            frame[i] = ((const uint64_t *)from)[i];
+        }
+        frame[16] = from->rflags;
+        frame[17] = rip;
+        put((va_t)frame);
+    }
+}
+
+// ---- the flow -------------------------------------------------------------------------------------------------
 
 static void check(bool good, const char *what, uint64_t value)
 {
@@ -24,34 +129,105 @@ static void check(bool good, const char *what, uint64_t value)
     failures += !good;
 }
 
-static uint8_t *area(void)
+static bool balanced(void)
 {
-    return (uint8_t *)native_told()->area;
+    bool equal = told(UPCALL_ADDED) - told(UPCALL_TAKEN) - kernel_page()->released == kernel_page()->held;
+
+    for (unsigned k = 0; k < UPCALL_KINDS; k++) {
+        equal = equal && kernel_page()->told[k] == __atomic_load_n(&heard[k], __ATOMIC_RELAXED);
+    }
+    return equal;
 }
 
-static struct upcall_slot *slot_at(uint64_t n)
+static _Noreturn void flow(const struct activation_kernel *k)
 {
-    return (struct upcall_slot *)(area() + area_slots(ACTIVATIONS)) + n;
+    uint64_t tick = native_told()->tsc_hz / 500;
+    va_t gs;
+
+    __asm__("movq %%gs:16, %0" : "=r"(gs));      // activation_kernel.area, of whichever it is by now
+    check(k->area == native_told()->area && gs == k->area, "RDX and GS", gs);
+    check(native_told()->schedule == NATIVE_ACTIVATIONS, "what it is told", native_told()->schedule);
+    do {                                         // a slow host may let the moment pass before the wait begins
+        failures += native_block(tick) != ERR_OK;
+    } while (__atomic_load_n(&answered, __ATOMIC_RELAXED) == 0);
+    check(unanswered == 0, "what blocked has its answer", answered);
+    bool touched = context_touch(BAD);
+    check(!touched && refused == 1, "a refused access", refused);
+    for (unsigned i = 0; i < PATIENCE * 500 && !balanced(); i++) {
+        (void)native_block(tick);                // some of it is on its way
+    }
+    check(balanced(), "events told are events heard, and processors balance", kernel_page()->held);
+    check(kernel_page()->held >= 1 && kernel_page()->activations == ACTIVATIONS && kernel_page()->slots == SLOTS,
+          "what the space holds", kernel_page()->held);
+    check(told(UPCALL_ADDED) >= 1 && told(UPCALL_UNBLOCKED) >= 1 && told(UPCALL_BLOCKED) >= told(UPCALL_UNBLOCKED) &&
+              told(UPCALL_FAULT) == 1, "each has come", kernel_page()->upcalls);
+    native_exit(failures);
 }
 
-static uint64_t told(uint32_t kind)
+// ---- upcalls --------------------------------------------------------------------------------------------------
+
+// Also others' calls may wait, and pages; only what the flow asked for is looked at.
+static void hear(const struct upcall_slot *s)
 {
-    return __atomic_load_n(&((const struct space_kernel_page *)area())->told[__builtin_ctz(kind)], __ATOMIC_RELAXED);
+    const struct frame *f = &s->context;
+    va_t rip = f->rip;
+
+    for (unsigned k = 0; k < UPCALL_KINDS; k++) {
+        (void)__atomic_fetch_add(&heard[k], s->kinds >> k & 1, __ATOMIC_RELAXED);
+    }
+    if (s->kinds & UPCALL_FAULT) {
+        bool good = of_flow(f->rsp) && rip == (va_t)context_touch && f->addr == BAD && (f->error & FAULT_WRITE);
+        if (!good) {
+            check(false, "an access was refused", rip);
+            native_exit(1);
+        }
+        (void)__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED);
+        rip = (va_t)context_refused;
+    } else if (s->kinds & UPCALL_UNBLOCKED && f->kind % FRAME_OWNER == FRAME_TRAP && of_flow(f->rsp)) {
+        bool good = f->rax == ERR_OK && rip >= 0x40000000 && rip < 0x40010000;
+        (void)__atomic_fetch_add(good ? &answered : &unanswered, 1, __ATOMIC_RELAXED);
+    }
+    if (s->kinds & UPCALL_CONTEXT) {
+        keep(f, rip);
+    }
 }
 
-static void check_unblocked(const struct upcall_slot *s)
+static _Noreturn void go_on(uint32_t slot)
 {
-    check(s->context.rax == ERR_OK && s->context.rip >= 0x40000000 && s->context.rip < 0x40010000,
-          "what blocked has its answer", s->context.rip);
+    va_t rsp = take(false);
+
+    rsp = rsp != 0 ? rsp : take(true);
+    if (rsp != 0) {
+        context_resume(rsp, slot);
+    }
+    context_rest(1u << slot, &left);
 }
 
-static void check_fault(const struct upcall_slot *s)
+void upcall(uint64_t first, uint64_t count, const struct activation_kernel *k)
 {
-    const struct space_kernel_page *k = (const struct space_kernel_page *)area();
+    uint32_t slot = (uint32_t)first, next;
 
-    check(s->context.addr == BAD && (s->context.error & FAULT_WRITE), "a refused access", s->context.addr);
-    check(k->held == 1 && k->activations == ACTIVATIONS && k->slots == SLOTS, "what the space holds", k->held);
-    check(k->upcalls >= 3 && k->told[0] >= 1, "what it was told", k->upcalls);
+    if (__atomic_exchange_n(&begun, 1, __ATOMIC_SEQ_CST) == 0) {
+        stack = slot_at(slot)->stack;
+        user_page()->wanted = 0;                 // from now on one for each that goes on is enough
+        for (uint32_t i = 0; i < SLOTS; i++) {
+            user_page()->slot[i] |= 1 << 16;     // written in the first round
+        }
+    }
+    for (uint64_t i = 0; i < count && slot < SLOTS; i++, slot = next) {
+        next = slot_at(slot)->next;
+        hear(slot_at(slot));
+        if (i != 0) {
+            slot_give(slot);
+        }
+    }
+    for (uint32_t some = __atomic_exchange_n(&left, 0, __ATOMIC_ACQ_REL); some != 0; some &= some - 1) {
+        slot_give((uint32_t)__builtin_ctz(some));
+    }
+    if (slot_at((uint32_t)first)->stack == stack) {
+        flow(k);
+    }
+    go_on((uint32_t)first);
 }
 
 // Only for the kind `threads`.
@@ -60,52 +236,4 @@ int native_main(const struct native_info *info)
     (void)info;
     check(false, "the program was started as one of threads", 0);
     return 1;
-}
-
-static void begin(const struct activation_kernel *k)
-{
-    uint64_t gs;
-
-    __asm__("movq %%gs:16, %0" : "=r"(gs));      // activation_kernel.area
-    check(k->area == native_told()->area && gs == k->area, "RDX and GS", gs);
-    check(native_told()->schedule == NATIVE_ACTIVATIONS, "what it is told", native_told()->schedule);
-    do {                                         // a slow host may let the moment pass before the wait begins
-        (void)native_block(native_told()->tsc_hz / 500);
-    } while (told(UPCALL_BLOCKED) == 0);
-    check(false, "the supervisor went on with a context", 0);
-    native_exit(1);
-}
-
-void upcall(uint64_t first, uint64_t count, const struct activation_kernel *k)
-{
-    uint32_t kinds = 0, next = (uint32_t)first;
-
-    for (uint64_t i = 0; i < count && next < SLOTS; i++) {
-        const struct upcall_slot *s = slot_at(next);
-        kinds |= s->kinds;
-        if (s->kinds & UPCALL_UNBLOCKED) {
-            check_unblocked(s);
-        }
-        if (s->kinds & UPCALL_FAULT) {
-            check_fault(s);
-        }
-        next = s->next;
-    }
-    uint32_t before = __atomic_fetch_or(&seen, kinds, __ATOMIC_SEQ_CST);
-    if (kinds & UPCALL_FAULT) {
-        check(told(UPCALL_ADDED) > 0 && told(UPCALL_UNBLOCKED) > 0 && told(UPCALL_BLOCKED) >= told(UPCALL_UNBLOCKED),
-              "each has come", before);
-        native_exit(failures);
-    }
-    if (kinds & UPCALL_UNBLOCKED) {
-        *(volatile int *)BAD = 1;
-        check(false, "a refused access went on", 0);
-    }
-    if (kinds & UPCALL_ADDED && !(before & UPCALL_ADDED)) {
-        begin(k);
-    }
-    check(told(UPCALL_BLOCKED) > 0, "blocked", kinds);       // more: a handler that loses its processor blocks, too
-    for (;;) {
-        __asm__ volatile("pause");
-    }
 }
