@@ -21,6 +21,7 @@ bool test_event(struct thread *thread, const struct upcall_slot *slot)
 
     (void)thread;
     test_refused_event();
+    test_pages_event();
     while (slow && statistics().deepest < 3 && now() - begin < 1000 * native_told()->slice) {
     }
     for (unsigned k = 0; k < UPCALL_KINDS; k++) {

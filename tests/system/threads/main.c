@@ -5,7 +5,7 @@
 //   faults      refused accesses                  timers      rotation and alarms
 //   inversion   locks of stopped threads          nesting     upcalls inside upcalls
 //   burst       wants processors now and then     refused=N   the library's own accesses are refused (refused.c)
-//   accounts    at last: events balance
+//   pages       handlers wait for pages           accounts    at last: events balance
 #include "test.h"
 
 THREADS_NATIVE(32, 128);
@@ -72,6 +72,7 @@ static bool word_is_there(const char *word)
 void threads_program_setup(struct threads_setup *setup)
 {
     setup->machine.event = test_event;
+    setup->machine.now = test_pages_clock;
 }
 
 int threads_program(const struct native_info *info)
@@ -80,7 +81,7 @@ int threads_program(const struct native_info *info)
         {"functions", test_functions}, {"work", test_work}, {"many", test_many}, {"block", test_block},
         {"faults", test_faults}, {"timers", test_timers}, {"inversion", test_inversion},
         {"nesting", test_nesting}, {"burst", test_burst}, {"refused=", test_refused},
-        {"accounts", test_accounts},
+        {"pages", test_pages}, {"accounts", test_accounts},
     };
 
     (void)info;

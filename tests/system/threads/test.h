@@ -39,4 +39,7 @@ void test_accounts(void);
 // Never comes back; the second one is its part of test_event().
 void test_refused(void);
 void test_refused_event(void);
+void test_pages(void);
+void test_pages_event(void);             // its part of test_event()
+uint64_t test_pages_clock(void);         // and of the library's clock
 bool test_event(struct thread *thread, const struct upcall_slot *slot);
