@@ -25,6 +25,8 @@ struct shared {
     uint32_t next, last;                 // where to look in `ready`
     va_t     ready[READY_MOST];          // contexts: the frames on their stacks
     uint64_t heard[UPCALL_KINDS];        // events, by bit of upcall_kind
+    uint64_t warned, seen;               // when it was warned, or 0; when it ran last since then
+    uint64_t graces, shortest, longest;  // from a warning to the loss of the processor
 };
 
 struct party {
@@ -64,4 +66,5 @@ _Noreturn void program_upcall(uint64_t first, uint64_t count, const struct activ
 
 void test_shares(void);
 void test_words(void);
+void test_timers(void);
 void test_hostile(void);

@@ -262,6 +262,9 @@ PROGRAM_CODE void program_worker(uint64_t worker)
             __builtin_ia32_pause();
         }
         s->random = r += line;
+        if (s->warned != 0) {
+            s->seen = __builtin_ia32_rdtsc();
+        }
         uint32_t helps = *(volatile const uint32_t *)&page->helps;
         s->helps = helps > s->helps ? helps : s->helps;
         if (s->behaviour != WELL_BEHAVED) {
@@ -271,6 +274,22 @@ PROGRAM_CODE void program_worker(uint64_t worker)
         if (command != COMMAND_NONE) {
             obey(command, worker, &r);
         }
+    }
+}
+
+// How long it had the processor after a warning.
+PROGRAM_CODE static void count_grace(uint32_t kinds)
+{
+    struct shared *s = shared;
+
+    if (kinds & UPCALL_QUANTUM) {
+        s->seen = s->warned = __builtin_ia32_rdtsc();
+    } else if (kinds & UPCALL_TAKEN && s->warned != 0) {
+        uint64_t took = s->seen - s->warned;
+        s->shortest = s->graces == 0 || took < s->shortest ? took : s->shortest;
+        s->longest = took > s->longest ? took : s->longest;
+        s->graces++;
+        s->warned = 0;
     }
 }
 
@@ -294,6 +313,7 @@ PROGRAM_CODE void program_upcall(uint64_t first, uint64_t count, const struct ac
         for (unsigned kind = 0; kind < UPCALL_KINDS; kind++) {
             (void)__atomic_fetch_add(&shared->heard[kind], slot->kinds >> kind & 1, __ATOMIC_RELAXED);
         }
+        count_grace(slot->kinds);
         if (slot->kinds & UPCALL_CONTEXT) {
             keep(slot);
         }
