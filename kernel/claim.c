@@ -278,11 +278,24 @@ void activation_unclaim(struct cpu *cpu, struct thread *t)
 
 // ---- calls ----------------------------------------------------------------------------------------------------
 
+// Such as blocked while their upcalls were disabled, which they are no more, are told now.
+static void tell_late(const struct space *s)
+{
+    for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
+        struct thread *t = list_entry(n, struct thread, sibling);
+        if (t->quiet && t->act == ACT_BLOCKED && !activation_quiet(t)) {
+            t->quiet = false;
+            activation_tell(t, UPCALL_BLOCKED | UPCALL_TAKEN);
+        }
+    }
+}
+
 err_t activation_processors(struct thread *t, uint64_t *held)
 {
     if (t->act != ACT_CLAIM || t->depth != 0) {
         return ERR_DENIED;
     }
+    tell_late(t->home);
     *held = t->home->claims.held;
     if (t->events != 0 || !list_empty(&t->home->claims.events)) {
         t->upcall = t->due = true;

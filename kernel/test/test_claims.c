@@ -134,6 +134,46 @@ static void disabled_in_handler(void **state)
     host_shutdown();
 }
 
+// A handler blocks while upcalls are disabled, and still waits when they are not: then that is told, and once.
+static void told_late(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(2);
+    make(&a, 4, 16, 2);
+    first_sleeps();
+    int who = running(&a, 0);
+    works(0, 0x54);
+    works(1, 0x55);
+    words(&a, (uint32_t)who)->disabled = 1;
+    trap(0);
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    settle();
+    works(1, 0x55);
+    (void)call(1, SYS_processors, 0, 0, 0);
+    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 0);
+    words(&a, (uint32_t)who)->disabled = 0;
+    (void)call(1, SYS_processors, 0, 0, 0);
+    assert_int_equal(begun(&a, 1, s), UPCALL_PREEMPTED | UPCALL_BLOCKED | UPCALL_TAKEN);
+    assert_int_equal(s[1]->activation, who);
+    works(1, 0x56);
+    assert_int_equal(call(1, SYS_signal, a.thread[who], 0, 0), ERR_OK);
+    settle();
+    for (uint32_t n = 0; n < 2; n++) {
+        const struct thread *t = host_instance()->cpu[n].thread;
+        if (t != NULL && t->o.id == a.thread[who]) {
+            (void)call(n, SYS_resume, a.space, 0, 0);
+        }
+    }
+    settle();
+    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 1);
+    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_UNBLOCKED)], 1);
+    held_right(&a);
+    accounts_balance(&a);
+    host_shutdown();
+}
+
 // The owner writes nonsense about what is to be told.
 static void owner_lies(void **state)
 {
@@ -381,7 +421,7 @@ int main(void)
         cmocka_unit_test(late_timer),        cmocka_unit_test(disabled_and_away), cmocka_unit_test(disabled_in_handler),
         cmocka_unit_test(owner_lies),        cmocka_unit_test(warned_once),       cmocka_unit_test(blocks_for_ever),
         cmocka_unit_test(timer_in_handler),  cmocka_unit_test(interval_runs),     cmocka_unit_test(waiting_claim_goes),
-        cmocka_unit_test(wants_and_cannot),  cmocka_unit_test(thread_goes),
+        cmocka_unit_test(wants_and_cannot),  cmocka_unit_test(thread_goes),       cmocka_unit_test(told_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,8 @@ struct activation_user {                 // 64 bytes
                                          //    from when the supervisor sees another value, or an upcall here begins
     uint64_t alarm;                      // u  moment of the clock for UPCALL_ALARM; 0: never.  See below
     uint32_t disabled;                   // u  not 0: no upcalls; a context that is stopped meanwhile goes on by itself
+                                         //    If it is 0 again before a handler that blocked meanwhile is done, the
+                                         //    next call `processors` makes that an event; else nobody is told
     uint32_t priority;                   // u  of what runs: an event interrupts the processor with the lowest
     uint32_t warn;                       // u  not 0: UPCALL_QUANTUM before the processor goes to an equal
     uint32_t reserved0;

@@ -110,6 +110,9 @@ static void on_trap(struct test_thread *t, unsigned depth)
     if (f->rdi % 4 != 0) {
         (void)sys_wait(now() + f->rdi % 4 * machine->slice / 4);
     }
+    while (party_of(t)->holds) {
+        pause_a_little();
+    }
     f->rax = ERR_OK;
     go_back(t);
 }

@@ -37,6 +37,7 @@ struct party {
     va_t     entry;                      // of its upcalls
     uint64_t turn;                       // when one of them was loaded last
     volatile uint64_t blocks, refused, ended;
+    volatile bool holds;                 // its calls block until it is false
 };
 
 void party_make(struct party *p, uint32_t priority, enum behaviour behaviour, uint32_t wanted);

@@ -46,6 +46,42 @@ static void disabled(void)
     party_end(&a);
 }
 
+// Has a command that was given been done?  Its program may have no processor for a while.
+static bool obeys(uint32_t command)
+{
+    __atomic_store_n(&party_shared(&a)->command, command, __ATOMIC_RELEASE);
+    return EVENTUALLY((party_keep(&a), party_shared(&a)->command == COMMAND_NONE));
+}
+
+// So many of those that are said to be blocked still are; for some slices, as a handler that is stopped is told, too.
+static bool open_for_long(uint64_t n)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        if (!EVENTUALLY(heard(&a, UPCALL_BLOCKED) - heard(&a, UPCALL_UNBLOCKED) == n)) {
+            return false;
+        }
+        sleep_for(machine->slice);
+    }
+    return heard(&a, UPCALL_BLOCKED) - heard(&a, UPCALL_UNBLOCKED) == n;
+}
+
+// The same, but upcalls are enabled again while the handler is blocked: that is told then.
+static void enabled_meanwhile(void)
+{
+    make(&a, PRIORITY);
+    disable(1);
+    sleep_for(machine->slice);
+    uint64_t open = heard(&a, UPCALL_BLOCKED) - heard(&a, UPCALL_UNBLOCKED), blocks = a.blocks;
+    a.holds = true;
+    CHECK(obeys(COMMAND_BLOCK) && EVENTUALLY(a.blocks > blocks), "a call that blocks for long");
+    CHECK(obeys(COMMAND_ASK) && open_for_long(open), "is not told with upcalls disabled");
+    disable(0);
+    CHECK(obeys(COMMAND_ASK) && open_for_long(open + 1), "but as soon as they are enabled, while it is blocked");
+    a.holds = false;
+    CHECK(open_for_long(open), "and that it goes on");
+    party_end(&a);
+}
+
 static void alarm(void)
 {
     make(&a, PRIORITY);
@@ -88,6 +124,7 @@ static void warning(void)
 void test_words(void)
 {
     disabled();
+    enabled_meanwhile();
     alarm();
     warning();
 }
