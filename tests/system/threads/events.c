@@ -254,7 +254,7 @@ void test_timers(void)
 // ---- locks of stopped threads -----------------------------------------------------------------------------------
 
 static struct semaphore busy;
-static uint64_t highs;
+static uint64_t highs, longest;
 
 // Low ones that are in the library's locks nearly all the time.
 static void *churns(void *argument)
@@ -267,17 +267,21 @@ static void *churns(void *argument)
     return argument;
 }
 
+// Everybody posts before he waits: so nothing but the library's locks keeps it.
 static void *high(void *argument)
 {
     for (unsigned i = 0; i < 200; i++) {
+        uint64_t begin = now();
         semaphore_post(&busy);
         (void)semaphore_wait(&busy);
+        longest = now() - begin > longest ? now() - begin : longest;
         (void)thread_sleep(now() + milliseconds(1) / 20);
         highs++;
     }
     return argument;
 }
 
+// bound=TICKS, for the instruction clock.
 void test_inversion(void)
 {
     struct thread_attributes up = {.has_priority = true, .priority = 30}, down = {.has_priority = true, .priority = 2};
@@ -294,6 +298,10 @@ void test_inversion(void)
     join_all(t, 8);
     said("a high thread gets on although low ones are stopped in the library's locks");
     check(highs == 200, "to its end", highs);
+    native_print("inversion: %lu ticks at most in the library\n", (unsigned long)longest);
+    if (native_number("bound", 0) != 0) {
+        check(longest <= native_number("bound", 0), "and never waits for one that is stopped", longest);
+    }
 }
 
 // ---- a rival --------------------------------------------------------------------------------------------------
