@@ -1,9 +1,10 @@
 // hostile.c - programs and owners that do what they can; a space that behaves well does not suffer.
 //
-// One space writes nonsense into every word of its area that it can write, blocks, faults and gives processors back at
-// random; one never gives a slot back; one has an upcall entry that is not mapped.  The owner unloads the spaces, their
-// activations and mappings at random, and loads them again.  Meanwhile a space that behaves well computes checksums:
-// they are right, and it gets its share, if there are descriptors for all.
+// One space writes nonsense into every word of its area that it can write, makes bad calls, blocks, faults and gives
+// processors back at random; one never gives a slot back; one has an upcall entry that is not mapped.  The owner
+// unloads the spaces, their activations and mappings at random, loads them again, and writes in their words while they
+// run.  Meanwhile a space that behaves well computes checksums: they are right, and it gets its share, if there are
+// descriptors for all.
 #include "party.h"
 
 enum { HOSTILE = 3, PRIORITY = 5, MEDDLES = 1000 };
@@ -16,6 +17,23 @@ static uint64_t next(uint64_t *r)
     *r ^= *r >> 7;
     *r ^= *r << 17;
     return *r * 0x2545f4914f6cdd1dull >> 16;
+}
+
+// Words of the program's, from another processor than those that it runs on.
+static void meddle_words(struct party *p, uint64_t *r)
+{
+    struct space_user_page *u = party_user(p);
+    struct activation_user *w = activation_words(p, (uint32_t)(next(r) % p->activations));
+    uint32_t taken = party_page(p)->slots_taken, nonsense = (uint32_t)next(r);
+
+    u->wanted = next(r) % 4 != 0 ? machine->cpus : nonsense;
+    u->tick = next(r) % 2;
+    u->slots_given = next(r) % 4 != 0 ? taken + (uint32_t)(next(r) % SLOTS) : nonsense;
+    w->disabled = next(r) % 4 == 0;
+    w->warn = next(r) % 2;
+    w->priority = nonsense;
+    w->interval = next(r) % machine->slice;
+    w->alarm = now() + next(r) % machine->slice;
 }
 
 static void meddle(struct party *p, uint64_t *r)
@@ -64,6 +82,7 @@ void test_hostile(void)
     since = now();
     for (unsigned i = 0; i < MEDDLES && now() < until; i++) {
         meddle(&bad[next(&r) % HOSTILE], &r);
+        meddle_words(&bad[next(&r) % HOSTILE], &r);
         keep_all();
         sleep_for(next(&r) % (machine->slice / 4));
         bad[2].entry = next(&r) % 2 ? 0x123000 : good.entry;

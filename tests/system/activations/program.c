@@ -238,6 +238,9 @@ PROGRAM_CODE static void misbehave(uint64_t *r)
 
     if (s->behaviour == SCRIBBLES) {
         scribble(r);
+        if (random(r) % 16 == 0) {
+            (void)call(random(r) % 2 ? SYS_processors : SYS_upcall, random(r) % 8 << 40 | random(r));
+        }
         if (random(r) % 64 == 0) {
             s->command = (uint32_t)(1 + random(r) % 4);
         }
