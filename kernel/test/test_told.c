@@ -281,6 +281,9 @@ static void timers_of_another(void **state)
     first_sleeps();
     pass(6);
     assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_INTERVAL)], 0);
+    host_shutdown();
+}
+
 // The same handler waits, and no slot is left: the program goes on, as it may be the one that gives some.  When it has,
 // it is told that the interval is over.
 static void timer_without_slots(void **state)
