@@ -12,8 +12,8 @@ void threads_native_pause(void);
 extern const char threads_native_release[], threads_native_release_end[];
 
 _Static_assert((int)NATIVE_UPCALL_ROOM >= (int)THREADS_RECORD, "a record above each stack");
-_Static_assert(offsetof(struct activation_user, disabled) == 24 && offsetof(struct activation_kernel, user) == 8,
-               "entry.S");
+_Static_assert(offsetof(struct activation_user, disabled) == 24 && sizeof(struct activation_user) == 64 &&
+                   sizeof(struct activation_kernel) == 64, "entry.S");
 
 static void processors(void)
 {

@@ -1,4 +1,5 @@
 // entry.S - the upcall entry of a native program with the threads library, and where it gives processors back.
+    .set DISABLED, 4096 + 24             // activation_user.disabled from activation_kernel: threads_native.h
     .text
 
     .globl threads_native_upcall
@@ -7,14 +8,9 @@ threads_native_upcall:
     jne threads_upcall
 
 // The first upcall.  With upcalls disabled a stopped context goes on by itself; before that it may be in an event of
-// another upcall, which is then the first one.
-1:  movq %gs:8, %rax
-    movl $1, 24(%rax)                    // activation_user.disabled
-    cmpq %gs:8, %rax                     // it may have gone on in another activation
-    je 2f
-    movl $0, 24(%rax)
-    jmp 1b
-2:  pushq %rdi
+// another upcall, which is then the first one, and go on in another activation: so the word is reached by GS alone.
+    movl $1, %gs:DISABLED
+    pushq %rdi
     pushq %rsi
     pushq %rdx
     movl $1, %eax
@@ -31,8 +27,7 @@ threads_native_upcall:
 4:  popq %rdx
     popq %rsi
     popq %rdi
-    movq %gs:8, %rax
-    movl $0, 24(%rax)
+    movl $0, %gs:DISABLED
     jmp threads_upcall
 
 // SYS_processor_release; it has no stack.

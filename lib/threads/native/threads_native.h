@@ -26,7 +26,9 @@ static inline const struct space_kernel_page *threads_native_area(void)
 
 // Once in a file of the program.  activations: how many of its threads can be in the kernel at once, and some more;
 // slots: four times as many is plenty.
-#define THREADS_NATIVE(activations, slots) NATIVE_NOTE(threads_native_upcall, activations, slots)
+#define THREADS_NATIVE(activations, slots)                                                                  \
+    _Static_assert((activations) <= 64, "entry.S: their blocks are in one page");                           \
+    NATIVE_NOTE(threads_native_upcall, activations, slots)
 
 // ---- for the files of this folder
 
