@@ -1,6 +1,7 @@
 // upcall.c - beginning an upcall.  See upcall.h.
 //
-// Everything is put in memory of the owner's, which its program reads and may write: nothing is read back from there.
+// Everything is put in memory of the owner's, which its program reads and may write: what is read back from there
+// (counts, the alarm heard last) decides nothing for anybody else.
 #include "upcall.h"
 
 #include <base.h>
