@@ -185,7 +185,7 @@ static void mapping_enter(struct instance *in, struct appkernel *k, struct space
     if (receiver != NULL) {
         pmap_signal_set(in, r, receiver);
     }
-    if (flags & MAP_COPY) { // for now the source, to be read
+    if (flags & MAP_COPY) { // until the first write it maps the source, to be read
         pmap_copy_set(in, r, copy_to);
         s->copies++;
     }
