@@ -73,7 +73,7 @@ void activation_begin(struct cpu *cpu, struct space *s, const struct space_desc 
     list_append(&in->claimants, &c->link);
     in->nclaimants++;
     for (uint32_t i = 0; i < in->cpus; i++) {
-        in->cpu[i].limits++;
+        in->cpu[i].limits += LIMIT_SPACE;
     }
 }
 
@@ -87,7 +87,7 @@ void activation_end(struct cpu *cpu, struct space *s)
     list_remove(&s->claims.link);
     in->nclaimants--;
     for (uint32_t i = 0; i < in->cpus; i++) {
-        in->cpu[i].limits--;
+        in->cpu[i].limits -= LIMIT_SPACE;
     }
     look(REALLOC_ALL);
 }

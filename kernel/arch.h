@@ -87,8 +87,8 @@ void arch_state_save(struct cpu *cpu, struct thread_state *s);
 bool arch_state_load(struct cpu *cpu, const struct thread_state *s);
 // The same to another place, aligned to 64; gives FS base.  GS base is not kept.
 uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE]);
-// Make the extended state in a state page that of a new program.
-void arch_state_clear(struct thread_state *s);
+// Load what a new program has: FS base is 0, GS base as given.
+void arch_state_begin(uint64_t gs);
 
 // One-shot timer of this processor: interrupt at or after `when` (arch_now ticks); 0 disarms.
 void arch_timer_arm(struct cpu *cpu, uint64_t when);

@@ -19,6 +19,8 @@ enum cpu_request {                          // bits of cpu.request, set by other
     CPU_RESCHEDULE = 2,                     // choose again
 };
 
+enum { LIMIT_SPACE = 1 << 16 };             // in cpu.limits
+
 enum { CPU_FLUSH_PAGES = 8, CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
 
 struct reverse {                            // a message frame with one receiver
@@ -50,7 +52,7 @@ struct cpu {
     uint32_t      ready_count;              // l
     struct list   ready[CPU_LEVELS];        // l   by level, see sched.h
     uint32_t      limits;                   // l   reasons to take no short way: loaded kernels whose share here is
-                                            //     less than 100, and spaces of activations
+                                            //     less than 100, and in units of LIMIT_SPACE spaces of activations
     struct list   over;                     // l   kernels over their share here, the soonest to return first
     uint64_t      since;                    // l   the running thread has been charged up to this moment
     struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer

@@ -81,7 +81,9 @@ static inline __attribute__((always_inline)) uint64_t stop(struct cpu *cpu, stru
     cpu->slice_end = 0;
     uint64_t ran = share_count(cpu, t, now);
     if (cpu->limits != 0) {
-        share_pay(cpu, t, ran, now);
+        if (share_limited(cpu)) {
+            share_pay(cpu, t, ran, now);
+        }
         cpu->instance->realloc |= t->act == ACT_NONE ? REALLOC_ALL : 0;
     }
     return now;

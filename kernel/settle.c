@@ -40,7 +40,7 @@ static void arm(struct cpu *cpu, uint64_t now)
     } else {
         cpu->slice_end = 0;
     }
-    if (cpu->limits != 0 && t != NULL) {
+    if (share_limited(cpu) && t != NULL) {
         uint64_t change = share_next(cpu, now);
         if (when == 0 || (change != 0 && change < when)) {
             when = change;
@@ -130,7 +130,7 @@ static void settle(struct cpu *cpu)
     while (cpu->resched) {
         uint64_t now = arch_now();
         cpu->resched = false;
-        if (cpu->limits != 0) {
+        if (share_limited(cpu)) {
             share_renew(cpu, now);
         }
         preempt_if_lower(cpu, now);

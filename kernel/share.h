@@ -51,6 +51,11 @@ void share_clear(struct instance *in, struct appkernel *k);
 // Set k's share of processor c.
 void share_set(struct cpu *cpu, struct cpu *c, struct appkernel *k, uint32_t percent);
 
+// Has a kernel a limit on c?
+static inline bool share_limited(const struct cpu *c)
+{
+    return c->limits % LIMIT_SPACE != 0;
+}
 // t, which runs on c, or did until now, has run until now.
 static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now);
 // The same on a processor on which nobody has a limit.  Gives how long that was.
@@ -78,7 +83,7 @@ static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now)
 {
     uint64_t ran = share_count(c, t, now);
 
-    if (c->limits != 0) {
+    if (share_limited(c)) {
         share_pay(c, t, ran, now);
     }
 }

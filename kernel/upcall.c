@@ -93,21 +93,21 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     va_t block = c->area_va + area_kernel_blocks() + t->index * sizeof(struct activation_kernel);
 
     t->stack = load_relaxed(&x->first->stack);
-    *f = (struct frame){                          // not cpu->enter_fresh: it may leave again at once
-        .kind = FRAME_TRAP,                       // RCX and R11 hold nothing of value
-        .rip = c->upcall, .rsp = t->stack - 8, .rflags = INITIAL_FLAGS, .rdi = x->index, .rsi = x->count, .rdx = block,
-    };
-    t->state->fs_base = 0;
-    t->state->gs_base = block;
-    arch_state_clear(t->state);
+    f->rax = f->rbx = f->rcx = f->rbp = f->r8 = f->r9 = f->r10 = 0;
+    f->r11 = f->r12 = f->r13 = f->r14 = f->r15 = 0;           // not cpu->enter_fresh: it may leave again at once
+    f->rdi = x->index;
+    f->rsi = x->count;
+    f->rdx = block;
+    f->rip = c->upcall;
+    f->rsp = t->stack - 8;
+    f->rflags = INITIAL_FLAGS;
+    f->kind = FRAME_TRAP;                         // RCX and R11 hold nothing of value
+    arch_state_begin(block);
     t->fresh = t->added = false;
     t->events = 0;
     t->looked = load_relaxed(&t->state->ran);
     t->interval = t->interval_left = 0;
     c->page->upcalls++;
-    if (!arch_state_load(cpu, t->state)) {
-        sched_refuse(cpu, t);                     // the owner writes in it meanwhile
-    }
 }
 
 // What an own event says.  A context that was running until now has been preempted for the sake of the upcall.

@@ -103,9 +103,9 @@ bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
     return s->gs_base < ABI_USER_END;
 }
 
-void arch_state_clear(struct thread_state *s)
+void arch_state_begin(uint64_t gs)
 {
-    (void)s;
+    (void)gs;
 }
 
 void arch_timer_arm(struct cpu *cpu, uint64_t when)

@@ -293,7 +293,7 @@ static void check_shares(struct instance *in)
             CHECK(s->usage->spare <= s->usage->ran);
             over += s->base == 0 && s->percent != 0;
         }
-        CHECK(c->limits == limits + in->nclaimants);
+        CHECK(c->limits == limits + in->nclaimants * LIMIT_SPACE);
         check_busy(in, i);
     }
     CHECK(over == listed && in->first->share[0].percent == 100);

@@ -46,8 +46,13 @@ bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
     return state_restore(s->xstate, fs, mxcsr, gs);
 }
 
-void arch_state_clear(struct thread_state *s)
+// XRSTOR takes MXCSR from an area that has nothing else.
+void arch_state_begin(uint64_t gs)
 {
-    __builtin_memset(s->xstate + XSAVE_HEADER, 0, 64);
-    *(uint32_t *)(s->xstate + XSAVE_MXCSR) = 0;
+    static const uint8_t area[XSTATE_SIZE] __attribute__((aligned(64))) = {
+        [XSAVE_MXCSR] = MXCSR_INITIAL & 0xff, [XSAVE_MXCSR + 1] = MXCSR_INITIAL >> 8,
+    };
+
+    __asm__ volatile("xrstor64 %0\n\twrfsbase %1\n\tswapgs\n\twrgsbase %2\n\tswapgs"
+                     : : "m"(area), "r"(0ull), "r"(gs), "a"((uint32_t)XCR0_ALL), "d"(0));
 }
