@@ -1,6 +1,7 @@
 // activation.c - spaces of activations, and activations that come and go; their events.  See activation.h.
 #include "activation.h"
 
+#include "allocator.h"
 #include "arch.h"
 #include "assert.h"
 #include "atomic.h"
@@ -141,7 +142,7 @@ void activation_tell(struct thread *t, uint32_t kinds)
         set_pending(c, 1);
         fence_full();                             // a program gives slots, then looks at `pending`
     }
-    activation_look(t->home);
+    allocator_event(arch_cpu(), t->home);
 }
 
 void activation_handling(struct thread *t, bool on)

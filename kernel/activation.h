@@ -78,7 +78,7 @@ void  activation_write_back(struct thread *t);
 
 // t, which ran here in CLAIM, has left the processor:
 void  activation_preempted(struct thread *t);                       // the caller makes it ready
-void  activation_blocked(struct cpu *cpu, struct thread *t);        // it waits
+bool  activation_blocked(struct cpu *cpu, struct thread *t);        // it waits.  True: another one runs here at once
 void  activation_dropped(struct cpu *cpu, struct thread *t);        // the allocator has taken the processor
 // One that is BLOCKED is ready from now on.  False: it has waited in its program, which does not go on by itself.
 bool  activation_ready(struct thread *t);

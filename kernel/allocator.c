@@ -116,7 +116,7 @@ static struct thread *running_on(struct cpu *c, const struct space *s)
 }
 
 // The one that matters least to its program; if `waited` is set, first those for whose processor somebody waits, else
-// one that can be interrupted.
+// one that can be interrupted, unless one is about to be.
 static struct thread *least(struct instance *in, const struct space *s, bool waited)
 {
     struct thread *best = NULL;
@@ -125,6 +125,9 @@ static struct thread *least(struct instance *in, const struct space *s, bool wai
     for (uint64_t mask = s->claims.holds; mask != 0; mask &= mask - 1) {
         struct cpu *c = &in->cpu[__builtin_ctzll(mask)];
         struct thread *t = running_on(c, s);
+        if (t != NULL && !waited && t->upcall) {
+            return NULL;
+        }
         if (t == NULL || (!waited && activation_quiet(t))) {
             continue;
         }
@@ -229,20 +232,26 @@ static void see_to_events(struct cpu *cpu, struct space *s)
 {
     struct claims *c = &s->claims;
 
-    if (list_empty(&c->events) || activation_slots(c) < 2 || c->entering != 0) {
+    if (c->entering != 0 || list_empty(&c->events) || activation_slots(c) < 2) {
         return;
     }
     cpu->instance->work += cpu->instance->cpus;
-    for (uint64_t mask = c->holds; mask != 0; mask &= mask - 1) {
-        struct thread *t = running_on(&cpu->instance->cpu[__builtin_ctzll(mask)], s);
-        if (t != NULL && t->upcall) {
-            return;
-        }
-    }
     struct thread *t = least(cpu->instance, s, false);
     if (t != NULL) {
         t->upcall = t->due = true;
         sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
+    }
+}
+
+// A space that claims what it wants gets no more for an event.
+void allocator_event(struct cpu *cpu, struct space *s)
+{
+    const struct claims *c = &s->claims;
+
+    if (c->changed == 0 && c->count != 0 && load_relaxed(&c->user->wanted) <= c->count && work_left(cpu->instance)) {
+        see_to_events(cpu, s);
+    } else {
+        activation_look(s);
     }
 }
 

@@ -14,5 +14,8 @@
 #pragma once
 
 struct cpu;
+struct space;
 
 void allocator_run(struct cpu *cpu);
+// s has an event more: see to it at once if that is all, else when allocator_run() does.
+void allocator_event(struct cpu *cpu, struct space *s);

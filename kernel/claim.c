@@ -17,7 +17,7 @@ uint32_t activation_slots(const struct claims *c)
 static bool just_preempted(const struct thread *t)
 {
     const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN;
-    const uint32_t e = t->events & ~(activation_slots(&t->home->claims) == 0 ? UPCALL_TIMERS : 0u);
+    const uint32_t e = t->events & ~(t->events != 0 && activation_slots(&t->home->claims) == 0 ? UPCALL_TIMERS : 0u);
 
     return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
            ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
@@ -43,12 +43,17 @@ bool activation_goes_on(struct thread *t)
 // ---- on and off a processor ---------------------------------------------------------------------------------
 
 // In a handler, it goes on as any thread does, and has no program space (see trap_resume()).
-static void leave_program(struct thread *t, uint32_t kinds)
+static void is_blocked(struct thread *t)
 {
     t->act = ACT_BLOCKED;
     if (t->depth > 0) {
         t->space = NULL;
     }
+}
+
+static void leave_program(struct thread *t, uint32_t kinds)
+{
+    is_blocked(t);
     if (activation_quiet(t)) {
         t->quiet = true;
         activation_look(t->home);
@@ -109,8 +114,8 @@ static bool faults_again(const struct thread *t, va_t page)
     return page != 0 && page == c->fault && rsp < t->stack && t->stack - rsp <= UPCALL_STACK;
 }
 
-// Another one claims t's processor, for the rest of its slice.  Gives it if it is the next there, and the space goes on
-// holding the processor.
+// Another one claims t's processor, for the rest of its slice.  Gives it if nobody comes before it there, and the space
+// goes on holding the processor.
 static struct thread *next_here(struct cpu *cpu, const struct thread *t)
 {
     struct thread *next = activation_claim(t->home);
@@ -118,14 +123,18 @@ static struct thread *next_here(struct cpu *cpu, const struct thread *t)
     if (next == NULL) {
         return NULL;
     }
-    sched_ready_here(cpu, next);
+    sched_place(next, cpu->number);
     next->slice = t->slice;
     next->warned = t->warned;
     next->added = next->level < SHARE_WITHIN || highest(cpu->ready_mask) > (int)next->level;
-    return next->added ? NULL : next;
+    if (next->added) {
+        sched_ready_here(cpu, next);
+        return NULL;
+    }
+    return next;
 }
 
-void activation_blocked(struct cpu *cpu, struct thread *t)
+bool activation_blocked(struct cpu *cpu, struct thread *t)
 {
     struct claims *c = &t->home->claims;
     const struct frame *f = &t->state->frame[0];
@@ -139,13 +148,23 @@ void activation_blocked(struct cpu *cpu, struct thread *t)
         t->events |= UPCALL_BLOCKED | UPCALL_TAKEN;
         t->stalled = true;
         c->stalled++;
-        return;
+        return false;
     }
     c->fault = page;
-    const struct thread *next = wanted ? next_here(cpu, t) : NULL;
+    struct thread *next = wanted ? next_here(cpu, t) : NULL;
     activation_end_claim(t, next != NULL);
+    if (next == NULL) {
+        leave_program(t, UPCALL_BLOCKED | UPCALL_TAKEN);
+        return false;
+    }
+    is_blocked(t);
     // One that goes on by itself was not told that its own processor was lost: this one's was, then.
-    leave_program(t, next != NULL && !next->paused ? UPCALL_BLOCKED : UPCALL_BLOCKED | UPCALL_TAKEN);
+    t->events |= next->paused ? UPCALL_BLOCKED | UPCALL_TAKEN : UPCALL_BLOCKED;
+    if (load_relaxed(&c->user->wanted) > c->count) {
+        activation_look(t->home);                 // there is one less to have it
+    }
+    sched_enter_here(cpu, next, t);
+    return true;
 }
 
 static void unblocked(struct thread *t, uint32_t kinds)
@@ -245,12 +264,13 @@ static struct thread *choose(struct claims *c)
         activation_untell(t);
         return t;
     }
-    if (activation_slots(c) == 0 || (scarce && list_empty(&c->events))) {
+    if (scarce && (activation_slots(c) == 0 || list_empty(&c->events))) {
         return NULL;
     }
-    if (find(&c->fresh, false, 1, &t) == 0) {
-        (void)find(&c->events, false, 1, &t);     // its context is told when it runs
+    if (!list_empty(&c->fresh)) {
+        return list_entry(c->fresh.next, struct thread, activation);
     }
+    (void)find(&c->events, false, 1, &t);         // its context is told when it runs
     return t;
 }
 

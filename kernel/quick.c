@@ -103,10 +103,24 @@ static void signal_wait_way(struct cpu *cpu)
     switch_way(cpu, SYS_signal_wait, signal_handoff);
 }
 
+// There is nothing to wait for in vain, as far as can be seen; else nothing has changed.
+static bool wait_quick(struct cpu *cpu)
+{
+    cpu->frame->rdx = 0;
+    return !cpu->thread->signalled &&
+           sched_wait(cpu, cpu->thread, load_relaxed(&cpu->frame->rdi)) == (err_t)ERR_NO_RESULT;
+}
+
+static void wait_way(struct cpu *cpu)
+{
+    switch_way(cpu, SYS_wait, wait_quick);
+}
+
 const quick_way quick_ways[SYS_COUNT] = {
     [SYS_mapping_load] = load_way,
     [SYS_mapping_load_and_resume] = load_and_resume_way,
     [SYS_mapping_unload] = unload_way,
     [SYS_signal_wait] = signal_wait_way,
+    [SYS_wait] = wait_way,
     [SYS_yield] = yield_way,
 };

@@ -97,15 +97,19 @@ void sched_let_go(struct cpu *cpu)
     cpu->resched = true;
 }
 
-void sched_leave(struct cpu *cpu)
+// The caller says what comes next: another thread, or to choose one.
+static void leave(struct cpu *cpu, struct thread *t)
 {
-    struct thread *t = cpu->thread;
-
     (void)stop(cpu, t);
     cpu->thread = NULL;
     cpu->frame = NULL;
+    t->status = THREAD_WAITING; // on no list
+}
+
+void sched_leave(struct cpu *cpu)
+{
+    leave(cpu, cpu->thread);
     cpu->resched = true;
-    t->status = THREAD_WAITING; // on no list; the caller says what comes next
 }
 
 // Deadlines of one processor, soonest first.
@@ -136,13 +140,15 @@ err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
     }
     cpu->frame->rax = ERR_OK; // what it will see, unless the deadline changes it
     t->deadline = deadline;
-    sched_leave(cpu);
+    leave(cpu, t);
     if (deadline != 0) {
         timer_insert(cpu, t);
     }
-    if (t->act == ACT_CLAIM) {
-        activation_blocked(cpu, t);
-    } else if (t->act == ACT_BLOCKED) {
+    if (t->act == ACT_CLAIM && activation_blocked(cpu, t)) {
+        return (err_t)ERR_NO_RESULT;
+    }
+    cpu->resched = true;
+    if (t->act == ACT_BLOCKED) {
         activation_handling(t, false);
     }
     return (err_t)ERR_NO_RESULT;

@@ -25,7 +25,7 @@ static inline struct thread *choose(struct cpu *cpu, int above)
 
 // Arm the timer for the soonest of: end of a slice that somebody waits for, first deadline, next change of
 // who is over its share.
-static void arm(struct cpu *cpu, uint64_t now)
+static inline __attribute__((always_inline)) void arm(struct cpu *cpu, uint64_t now)
 {
     struct thread *t = cpu->thread;
     uint64_t when = first_deadline(cpu);
@@ -78,6 +78,16 @@ static void take(struct cpu *cpu, struct thread *t)
     if (t->cpu != cpu->number) {
         sched_place(t, cpu->number);
     }
+}
+
+void sched_enter_here(struct cpu *cpu, struct thread *t, struct thread *blocked)
+{
+    uint64_t now = cpu->since;
+
+    enter(cpu, t, now, false);
+    upcall_begin(cpu, blocked);
+    arm(cpu, now);
+    cpu->resched = cpu->resched || signal_due(t);        // a timer's event, for one
 }
 
 static void note_spare(struct cpu *cpu)
@@ -142,7 +152,7 @@ static void settle(struct cpu *cpu)
             take(cpu, t);
             enter(cpu, t, now, !t->entering);
             if (t->entering) {
-                upcall_begin(cpu);
+                upcall_begin(cpu, NULL);
             }
         }
         note_spare(cpu);
@@ -181,12 +191,22 @@ static __attribute__((noinline)) void settle_shares(struct cpu *cpu)
     }
 }
 
-static void choose_next(struct cpu *cpu)
+static __attribute__((noinline)) void choose_claim(struct cpu *cpu)
+{
+    if (cpu->instance->realloc == 0) {
+        settle(cpu);
+    }
+    if (cpu->instance->realloc != 0 || cpu->resched) {
+        settle_shares(cpu);
+    }
+}
+
+static inline __attribute__((always_inline)) void choose_next(struct cpu *cpu)
 {
     if (__builtin_expect(cpu->instance->nclaimants == 0, 1)) {
         settle(cpu);
     } else {
-        settle_shares(cpu);
+        choose_claim(cpu);
     }
 }
 

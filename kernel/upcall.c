@@ -125,13 +125,22 @@ static bool may_interrupt(const struct thread *t)
            load_relaxed(&t->user->disabled) == 0;
 }
 
-// An upcall of the activation that is to run here, with its own event if it has one, and others.  False: no slot.
-static bool tell(struct cpu *cpu, struct thread *t, bool runs)
+// An upcall of the activation that is to run here, with its own event if it has one, that of one that has just blocked,
+// and others.  False: no slot.
+static bool tell(struct cpu *cpu, struct thread *t, bool runs, struct thread *blocked)
 {
     struct telling x = {.c = &t->home->claims};
     uint32_t kinds = own_kinds(t);
+    bool room = kinds == 0 || put(&x, t, kinds, runs);
 
-    if (kinds != 0 && !put(&x, t, kinds, runs)) {
+    if (blocked != NULL) {
+        if (room && put(&x, blocked, blocked->events & ~(uint32_t)UPCALL_CONTEXT, false)) {
+            activation_told(blocked);
+        } else {
+            activation_tell(blocked, 0);
+        }
+    }
+    if (!room) {
         return false;
     }
     if (!t->fresh) {
@@ -154,31 +163,34 @@ void upcall_enter(struct cpu *cpu)
         sched_leave(cpu);
         activation_dropped(cpu, t);
     } else if (t->fresh) {
-        if (!tell(cpu, t, false)) {
+        if (!tell(cpu, t, false, NULL)) {
             sched_leave(cpu);
             activation_withdrawn(t);
         }
-    } else if (may_interrupt(t) && !tell(cpu, t, true)) {
+    } else if (may_interrupt(t) && !tell(cpu, t, true, NULL)) {
         t->upcall = t->events != 0;               // it goes on; the events wait for slots
     }
 }
 
-void upcall_begin(struct cpu *cpu)
+void upcall_begin(struct cpu *cpu, struct thread *blocked)
 {
     struct thread *t = cpu->thread;
 
     t->upcall = t->due = t->entering = false;
     t->home->claims.entering--;
     activation_hold(t, true);
-    if (activation_goes_on(t)) {
+    if (!t->fresh && activation_goes_on(t)) {
         t->added = false;
+        if (blocked != NULL) {
+            activation_tell(blocked, 0);
+        }
         if (!list_empty(&t->home->claims.events)) {
             activation_look(t->home);             // they were left to it (see_to_events())
         }
         if (!arch_state_load(cpu, t->state)) {
             sched_refuse(cpu, t);
         }
-    } else if (!tell(cpu, t, false)) {
+    } else if (!tell(cpu, t, false, blocked)) {
         sched_let_go(cpu);                        // it cannot begin, for want of slots
         activation_withdrawn(t);                  // others can have the processor
     }

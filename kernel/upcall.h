@@ -9,8 +9,9 @@
 // leaves its processor, if it is to.
 void upcall_enter(struct cpu *cpu);
 // The claim that is to run here, whose state has not been loaded, begins an upcall, or goes on if it was paused.  One
-// that would have to begin and cannot gives the processor up.
-void upcall_begin(struct cpu *cpu);
+// that would have to begin and cannot gives the processor up.  `blocked`: NULL, or the one that has just blocked here,
+// whose event is on no list yet.
+void upcall_begin(struct cpu *cpu, struct thread *blocked);
 // The timers that its program has set.  Gives when to look again at the latest; 0: never.
 uint64_t upcall_timers(struct cpu *cpu, struct thread *t, uint64_t now);
 // Its slice is over and an equal waits.  True: it is warned first, and has a quarter of a slice more.
