@@ -248,7 +248,8 @@ uint32_t activation_spare(const struct claims *c, uint32_t most)
     if (scarce && (n > 0 || !events)) {
         return n;
     }
-    return n + find(&c->fresh, false, scarce ? 1 : most, &t);
+    n += find(&c->fresh, false, scarce ? 1 : most, &t);
+    return n != 0 ? n : find(&c->events, false, 1, &t);
 }
 
 // Which one is to have the next processor.

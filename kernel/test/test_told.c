@@ -319,6 +319,35 @@ static void timer_without_slots(void **state)
     host_shutdown();
 }
 
+// The only activation that is loaded has an event that must be told, and one slot is left: it tells of itself.
+static void tells_of_itself(void **state)
+{
+    const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED;
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(1);
+    make(&a, 1, 2, 1);
+    user_of(&a)->tick = 1;
+    first_sleeps();
+    works(0, 0x81);
+    words(&a, 0)->interval = host_instance()->slice / 4;
+    host_advance(host_instance()->slice + 1);
+    settle();
+    trap(0);
+    host_advance(host_instance()->slice + 1);
+    settle();
+    assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
+    host_advance(1000);
+    settle();
+    assert_int_equal(a.given - page_of(&a)->slots_taken, 1);
+    (void)call(0, SYS_resume, a.space, 0, 0);
+    assert_int_equal(running(&a, 0), 0);
+    assert_int_equal(begun(&a, 0, s), back | UPCALL_ADDED | UPCALL_TAKEN | UPCALL_INTERVAL);
+    assert_int_equal(s[0]->context.rbx, 0x81);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +361,7 @@ int main(void)
         cmocka_unit_test(alarm_disabled),
         cmocka_unit_test(timers_of_another),
         cmocka_unit_test(timer_without_slots),
+        cmocka_unit_test(tells_of_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
