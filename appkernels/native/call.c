@@ -173,9 +173,14 @@ static err_t call_clock(struct task *t, struct call *c)
 
 static err_t call_thread_create(struct task *t, struct call *c)
 {
-    struct task_start start = {.entry = c->a, .stack = c->b, .argument = c->c, .fs_base = c->d};
+    struct task_start start = {.entry = c->a, .stack = c->b, .argument = c->c, .fs_base = c->d, .name = c->b,
+                               .priority = (uint32_t)c->e};
 
-    if (c->a >= ABI_USER_END || c->b % 16 != 0 || c->b < 16 || c->b > ABI_USER_END || c->d >= ABI_USER_END) {
+    if (start.priority == NATIVE_PRIORITY_SAME) {
+        start.priority = __atomic_load_n(&t->thread.priority, __ATOMIC_RELAXED);
+    }
+    if (start.priority > t->program->highest || c->a >= ABI_USER_END || c->b % 16 != 0 || c->b < 16 ||
+        c->b > ABI_USER_END || c->d >= ABI_USER_END) {
         return ERR_INVAL;
     }
     if (t->program->schedule != SCHEDULE_THREADS) {
@@ -212,6 +217,47 @@ static err_t call_thread_exit(struct task *t, struct call *c)
     task_exit(t);
 }
 
+static err_t call_thread_priority(struct task *t, struct call *c)
+{
+    struct program *p = t->program;
+    struct task *of;
+
+    if (p->schedule != SCHEDULE_THREADS) {
+        return ERR_DENIED;
+    }
+    if (c->b > p->highest) {
+        return ERR_INVAL;
+    }
+    program_lock(t);
+    for (of = p->tasks; of != NULL && of->name != c->a; of = of->next) {
+    }
+    if (of != NULL) {
+        ak_thread_set_priority(&of->thread, (uint32_t)c->b);     // here: it cannot end meanwhile
+    }
+    program_unlock(t);
+    return of != NULL ? ERR_OK : ERR_STALE;
+}
+
+static err_t call_upcalls(struct task *t, struct call *c)
+{
+    struct upcalls u = {.area = c->a, .entry = c->d, .activations = (uint32_t)c->b, .slots = (uint32_t)c->c};
+
+    if (c->b == 0 || c->b > ACTIVATIONS_MOST || c->c == 0 || c->c > SLOTS_MOST || !in_maps(c->a, ABI_PAGE) ||
+        c->d >= ABI_USER_END) {
+        return ERR_INVAL;
+    }
+    return t->program->schedule == SCHEDULE_THREADS ? virtual_begin(t, &u) : ERR_DENIED;
+}
+
+static err_t call_alarm(struct task *t, struct call *c)
+{
+    if (t->program->schedule != SCHEDULE_THREADS) {
+        return ERR_DENIED;
+    }
+    virtual_alarm(t->program, c->a);
+    return ERR_OK;
+}
+
 static err_t call_wait(struct task *t, struct call *c)
 {
     return wait_at(t, c->a, (uint32_t)c->b, c->c);
@@ -237,6 +283,9 @@ err_t call_make(struct task *t, uint64_t number, struct call *c)
         [NATIVE_THREAD_EXIT - NATIVE_FIRST] = call_thread_exit,
         [NATIVE_WAIT - NATIVE_FIRST] = call_wait,
         [NATIVE_WAKE - NATIVE_FIRST] = call_wake,
+        [NATIVE_THREAD_PRIORITY - NATIVE_FIRST] = call_thread_priority,
+        [NATIVE_UPCALLS - NATIVE_FIRST] = call_upcalls,
+        [NATIVE_ALARM - NATIVE_FIRST] = call_alarm,
     };
     uint64_t index = number - NATIVE_FIRST;
 

@@ -55,7 +55,8 @@ static bool bind_info(struct program *p, const char *args)
     }
     p->info = memset(ak_window(frame), 0, ABI_PAGE);
     *p->info = (struct native_info){.version = 1, .cpus = ak_system->cpus, .tsc_hz = ak_system->tsc_hz,
-                                    .slice = ak_system->slice, .schedule = NATIVE_THREADS};
+                                    .slice = ak_system->slice, .schedule = NATIVE_THREADS,
+                                    .priority = (uint16_t)p->priority, .highest = (uint16_t)p->highest};
     base_format(p->info->args, sizeof(p->info->args), "%s", args);
     struct region like = {.start = NATIVE_INFO, .end = NATIVE_INFO + ABI_PAGE, .access = MAP_READ, .most = MAP_READ,
                           .shared = true, .segment = s};
@@ -108,5 +109,7 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
     start->entry = image.entry;
     start->argument = NATIVE_INFO;
     start->fs_base = 0;
+    start->name = 0;
+    start->priority = p->priority;
     return true;
 }

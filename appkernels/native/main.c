@@ -2,7 +2,7 @@
 //
 // Words: from args="..." of its line in the policy file; or, if the program of `quoin run ... -- native WORDS` is
 // called `native`, those behind that name.  Programs with a word `;` between them, each
-//     [priority=N] [schedule=threads|activations] FILE [WORD ...]
+//     [priority=N [highest=N]] [schedule=threads|activations] FILE [WORD ...]
 // FILE is of the boot archive's tree, in /bin if it has no slash; the words behind it are the program's.  All run at
 // once.  The kernel ends with the last of them; its value is the first one's that was not 0, in the order of the words.
 #include <base.h>
@@ -30,21 +30,34 @@ static uint32_t left;                    // a
 
 static bool begun;                       // the program whose words are read has its name
 
-static bool take_setting(struct program *p, const char *word)
+// A program that is given a priority has none above it, unless that is said, too.
+static bool take_priority(struct program *p, const char *word)
 {
-    const char *at = word + strlen("priority=");
+    bool highest = strncmp(word, "highest=", strlen("highest=")) == 0;
+    const char *at = strchr(word, '=') + 1;
     uint64_t value;
 
+    if ((!highest && strncmp(word, "priority=", strlen("priority=")) != 0) || !base_parse_number(&at, &value) ||
+        *at != '\0' || value >= ak_info->limits.max_priority || (highest && value < p->priority)) {
+        return false;
+    }
+    p->highest = (uint32_t)value;
+    if (!highest) {
+        p->priority = p->highest;
+    }
+    return true;
+}
+
+static bool take_setting(struct program *p, const char *word)
+{
     if (strcmp(word, "schedule=threads") == 0 || strcmp(word, "schedule=activations") == 0) {
         p->schedule = strcmp(word, "schedule=threads") == 0 ? SCHEDULE_THREADS : SCHEDULE_ACTIVATIONS;
         return true;
     }
-    if (strncmp(word, "priority=", strlen("priority=")) != 0 || !base_parse_number(&at, &value) || *at != '\0' ||
-        value >= ak_info->limits.max_priority) {
+    if (!take_priority(p, word)) {
         ak_log("not understood: %s", word);
         return false;
     }
-    p->priority = (uint32_t)value;
     return true;
 }
 
@@ -131,7 +144,7 @@ void native_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
 {
     struct task *t = (struct task *)cookie;
     struct frame *f = &s->frame[depth];
-    struct call c = {f->rdi, f->rsi, f->rdx, f->r10, 0};
+    struct call c = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, 0};
 
     f->rax = call_make(t, f->rax, &c);
     f->rdx = c.value;
@@ -172,6 +185,7 @@ void program_over(struct program *p)
 static void poll(void)
 {
     activation_poll(programs, count);
+    virtual_poll(programs, count);
 }
 
 static err_t program_begin(struct program *p, const struct task_start *start)
@@ -185,6 +199,8 @@ int ak_main(const struct kernel_info *info)
 
     for (unsigned i = 0; i < PROGRAMS_MOST; i++) {
         programs[i].priority = info->limits.max_priority > DEFAULT_PRIORITY ? DEFAULT_PRIORITY : 0;
+        programs[i].highest = info->limits.max_priority > 0 ? info->limits.max_priority - 1 : 0;
+        programs[i].alarm = UINT64_MAX;
     }
     if (!take_policy(info->args) || !take_run()) {
         return WRONG;

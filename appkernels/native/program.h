@@ -8,9 +8,10 @@
 //   load.c    the ELF file, the stack   memory.c  faults, copying, the space
 //   file.c    segments of bytes         call.c    calls      wait.c  waiting at words
 //   activation.c  programs that schedule their own threads: their area, loading activations, the end
+//   virtual.c     kernel threads as processors of a program: its alarm interrupts them
 //
 // Locking: a mutex for each program covers its memory, its threads and their waiting.  Fields:
-// I immutable after the start  l program.lock  a atomic  k the keeper only
+// I immutable after the start  l program.lock  a atomic  k the keeper only  s the service thread only
 #pragma once
 #include <abi/activation.h>
 #include <abi/types.h>
@@ -25,10 +26,16 @@ enum { DEFAULT_PRIORITY = 8 };
 
 struct task;
 
+struct upcalls {                         // as native_upcalls was told
+    va_t     area, entry;                // area 0: not yet
+    uint32_t activations, slots;
+    uint32_t taken;                      // slots that have been filled, modulo 2^32
+};
+
 struct program {
     char           name[32];             // I
     unsigned       number;               // I
-    uint32_t       priority;             // I
+    uint32_t       priority, highest;    // I  of its first thread; of all of them at most
     struct native_info *info;            // I  the program reads it
     struct ak_mutex lock;
     struct manager manager;              // l
@@ -45,6 +52,11 @@ struct program {
     pa_t           area;                 // I  likewise
     struct task   *activation[ACTIVATIONS_MOST];         // I  by index; stay until the keeper buries them
     struct task   *keeper;               // a  NULL: not yet, or not any more
+    struct upcalls upcalls;              // l  of kernel threads that are processors of its own
+    uint64_t       alarm;                // a  moment; UINT64_MAX: none
+    uint32_t       rung;                 // a  the alarm has come, and nobody has taken it yet
+    uint64_t       ring_again;           // s  moment at which the next one is interrupted, if nobody has
+    unsigned       turn;                 // s
     uint64_t       pressed;              // k  moment until which there are too few descriptors for all its activations
 };
 
@@ -52,6 +64,8 @@ struct task {                            // a kernel thread of a program
     struct ak_thread thread;             // first: the cookie
     struct program  *program;            // I
     struct task     *next, **link;       // l  the program's tasks
+    va_t             name;               // I  the stack that it was created with; 0: the first one
+    uint32_t         processor;          // a  native_upcalls was called
     va_t             word;               // l  where it waits
     struct task     *next_waiting;       // l
     bool             waits;              // l  on its bucket's list
@@ -83,6 +97,8 @@ struct task_start {
     va_t     entry, stack;
     uint64_t argument;
     va_t     fs_base;
+    va_t     name;
+    uint32_t priority;
 };
 // A thread more.  ERR_LIMIT: no memory or too many; ERR_DENIED: the program is ending.  The lock is held, but by
 // nobody for the first one.
@@ -150,10 +166,25 @@ struct segment *file_segment(struct program *p, const uint8_t *bytes, uint64_t s
 // A file of the boot archive's tree.
 bool  file_find(const char *name, const uint8_t **bytes, uint64_t *size);
 
+// ---- virtual.c --------------------------------------------------------------------------------------------
+
+// The calls native_upcalls and native_alarm.
+err_t virtual_begin(struct task *t, const struct upcalls *u);
+void  virtual_alarm(struct program *p, uint64_t until);
+// Somebody is to take the alarm, and t could.
+static inline bool virtual_rung(const struct task *t)
+{
+    return t->processor != 0 && __atomic_load_n(&t->program->rung, __ATOMIC_SEQ_CST) != 0;   // pairs with look()
+}
+// t, in its handler, takes the alarm if nobody has: its program goes on at its entry.  The lock is not held.
+void  virtual_tell(struct task *t);
+// For ak_service: alarms whose moment has come.
+void  virtual_poll(struct program *programs, unsigned count);
+
 // ---- call.c, wait.c ---------------------------------------------------------------------------------------
 
 struct call {                            // what a call was given, and what it answers
-    uint64_t a, b, c, d;
+    uint64_t a, b, c, d, e;
     uint64_t value;
 };
 err_t call_make(struct task *t, uint64_t number, struct call *c);

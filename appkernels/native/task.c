@@ -57,9 +57,13 @@ static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
         if (program_ending(t->program)) {
             task_exit(t);
         }
+        if (virtual_rung(t)) {
+            virtual_tell(t);
+        }
         memory_space(t);
         ak_returning(&t->thread);
-        if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0) {
+        if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0 &&
+            !virtual_rung(t)) {
             (void)ak_resume(&t->thread);
         }
     }
@@ -68,7 +72,7 @@ static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
 _Noreturn void task_return(struct task *t)
 {
     ak_returning(&t->thread);
-    if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0) {
+    if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0 && !virtual_rung(t)) {
         t->thread.space = __atomic_load_n(&t->program->as.id, __ATOMIC_RELAXED);
         if (t->thread.space != 0) {
             (void)ak_resume(&t->thread);
@@ -109,10 +113,11 @@ err_t task_create(struct program *p, const struct task_start *start)
     if (program_ending(p)) {
         return ERR_DENIED;
     }
-    struct task *t = task_make(p, p->priority);
+    struct task *t = task_make(p, start->priority);
     if (t == NULL) {
         return ERR_LIMIT;
     }
+    t->name = start->name;
     t->thread.resume = task_resume;
     struct thread_state *s = t->thread.state;
     s->fs_base = start->fs_base;

@@ -35,7 +35,7 @@ struct native_info {                     // I  read-only, at NATIVE_INFO; RDI wh
     uint64_t tsc_hz, slice;              // as in struct system_info
     uint32_t schedule;                   // enum native_schedule
     uint32_t activations, slots;         // as in its note; 0 for `threads`
-    uint32_t reserved;
+    uint16_t priority, highest;          // of its first thread; the highest that its threads may have.  0 is the lowest
     va_t     area;                       // of the activation area; 0 for `threads`
     char     args[NATIVE_ARGS];          // its words, one space between them, ends with NUL
 };
@@ -83,6 +83,9 @@ enum {
     NATIVE_THREAD_EXIT = 1009,
     NATIVE_WAIT = 1010,
     NATIVE_WAKE = 1011,
+    NATIVE_THREAD_PRIORITY = 1012,
+    NATIVE_UPCALLS = 1013,
+    NATIVE_ALARM = 1014,
 };
 #define NATIVE_TICKS_MOST (1ull << 62)   // no delay or block is longer
 
@@ -157,11 +160,31 @@ static inline uint64_t native_parallel_clock(void)
 }
 
 // A kernel thread (kind `threads` only): it begins at entry with RDI = argument, RSP = stack - 8 (stack: a multiple of
-// 16) and this FS base.  ERR_INVAL; ERR_DENIED: an activations program; ERR_LIMIT: no memory, or too many threads.
+// 16) and this FS base.  priority: 0 to native_info.highest, or NATIVE_PRIORITY_SAME, that of the caller.  Each
+// processor of the machine runs the highest of those that are ready there, equals by slices; a thread comes to the
+// processor where it is highest when it becomes ready.  ERR_INVAL; ERR_DENIED: an activations program; ERR_LIMIT: no
+// memory, or too many threads.
+#define NATIVE_PRIORITY_SAME 0xffffffffu
+static inline err_t native_thread_begin(va_t entry, va_t stack, uint64_t argument, va_t fs_base, uint32_t priority)
+{
+    register uint64_t r10 __asm__("r10") = fs_base;
+    register uint64_t r8 __asm__("r8") = priority;
+    uint64_t e = NATIVE_THREAD_CREATE;
+
+    __asm__ volatile("syscall" : "+a"(e), "+d"(argument) : "D"(entry), "S"(stack), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return (err_t)e;
+}
 static inline err_t native_thread_create(va_t entry, va_t stack, uint64_t argument, va_t fs_base)
 {
+    return native_thread_begin(entry, stack, argument, fs_base, NATIVE_PRIORITY_SAME);
+}
+// Give another priority to the kernel thread that was created with this stack; 0 names the first one.  Kind `threads`
+// only.  ERR_INVAL: above native_info.highest; ERR_STALE: there is no such thread (any more); ERR_DENIED.
+static inline err_t native_thread_priority(va_t stack, uint32_t priority)
+{
     uint64_t none;
-    return sys_enter4(NATIVE_THREAD_CREATE, entry, stack, argument, fs_base, &none);
+    return sys_enter(NATIVE_THREAD_PRIORITY, stack, priority, 0, &none);
 }
 // End the calling thread.  word: becomes `value` when the thread does not use its memory any more, and its waiters are
 // woken; NULL: none.  The last thread ends the program, with value 0.
@@ -189,6 +212,29 @@ static inline err_t native_wait(const uint32_t *word, uint32_t value, uint64_t d
 static inline err_t native_wake(const uint32_t *word, uint64_t count, uint64_t *woken)
 {
     return sys_enter(NATIVE_WAKE, (uintptr_t)word, count, 0, woken);
+}
+
+// Kind `threads` only: the calling kernel thread is a processor of the program's own thread package.  From now on it
+// may be interrupted by the program's alarm, where it is in the program: its registers go to a slot of the area, and it
+// goes on at `entry`, as an activation does with the one event UPCALL_ALARM (abi/activation.h tells all registers).
+// The area is memory of the program's that native_map gave, in the form of that file: in use are
+// space_kernel_page.slots_taken and `upcalls`, the ring of slots in space_user_page, activation_user.thread, and the
+// slots.  The thread has the address of its struct activation_kernel in GS base; as long as that is no block of the
+// area, it is not interrupted.  All processors of a program name the same area and entry.  ERR_INVAL; ERR_DENIED: an
+// activations program.
+static inline err_t native_upcalls(va_t area, uint32_t activations, uint32_t slots, va_t entry)
+{
+    uint64_t none;
+    return sys_enter4(NATIVE_UPCALLS, area, activations, slots, entry, &none);
+}
+// The program's alarm: at that moment of the clock, or at an earlier one that somebody has asked for, one of its
+// processors is interrupted, of those that are in the program now the next in turn.  If all are in calls it is the
+// first to come back; if no slot is free, the alarm comes again a slice later.  It comes once; it may come late by the
+// time that a processor of the machine takes to get to it.  ERR_DENIED: an activations program.
+static inline err_t native_alarm(uint64_t until)
+{
+    uint64_t none;
+    return sys_enter(NATIVE_ALARM, until, 0, 0, &none);
 }
 
 // ---- more than calls --------------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ int native_main(const struct native_info *info)
     test_file();
     test_threads();
     test_waiting();
+    test_priorities();
+    test_alarm();
     uint64_t took = native_parallel_clock() - clock, most = now() - begin;
     check(took > 0 && took <= most, "the parallel clock is no faster than the clock", took);
     leave_threads();

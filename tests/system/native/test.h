@@ -35,5 +35,7 @@ void test_pointers(void);
 void test_file(void);
 void test_threads(void);
 void test_waiting(void);
+void test_priorities(void);
+void test_alarm(void);
 // Threads that would never end; the program ends all the same.
 void leave_threads(void);
