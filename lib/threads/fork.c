@@ -155,7 +155,7 @@ void thread_exit(void *value)
 static void reap(struct thread *thread)
 {
     while (!__atomic_load_n(&thread->over, __ATOMIC_ACQUIRE)) {      // pairs with kernel_backend.exit
-        thread_yield();
+        wait_moment();
     }
     critical_free(thread);
 }

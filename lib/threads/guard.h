@@ -2,7 +2,8 @@
 //
 // Everything here is inlined into critical functions.  A spin lock is waited for outside of the critical section, since
 // who waits holds nothing: stopped there he is an ordinary thread.  In the recovery copy of the code
-// (tools/recoverable) the wait is the end of the recovery.
+// (tools/recoverable) the wait is the end of the recovery.  On kernel threads the holder may be a lower one, which runs
+// only if the waiter does not: threads_spin_round.
 #pragma once
 #include "threads_impl.h"
 
@@ -13,7 +14,7 @@ INLINE void guard_take(uint32_t *lock)
     __asm__ volatile("1: lock btsl $0, %0\n\t"
                      "jc .Lspin%=\n\t"
                      ".pushsection threads_spin, \"ax\", @progbits\n\t"
-                     ".Lspin%=: pause\n\t"
+                     ".Lspin%=: call threads_spin_round\n\t"
                      "testl $1, %0\n\t"
                      "jnz .Lspin%=\n\t"
                      "jmp 1b\n\t"
@@ -28,7 +29,7 @@ INLINE struct ready *ready_take(void)
                      "lock btsl $0, %c[ready](%[at])\n\t"
                      "jc .Lspin%=\n\t"
                      ".pushsection threads_spin, \"ax\", @progbits\n\t"
-                     ".Lspin%=: pause\n\t"
+                     ".Lspin%=: call threads_spin_round\n\t"
                      "testl $1, %c[ready](%[at])\n\t"
                      "jnz .Lspin%=\n\t"
                      "jmp 1b\n\t"

@@ -20,7 +20,13 @@ struct kernel_backend {
     // that came before is not lost (one is kept).  May return too early.
     void (*block)(uint64_t handle, uint64_t until);
     void (*wake)(uint64_t handle);
+    // Let others of the caller's priority run first.
     void (*yield)(void);
+    // The caller waits for somebody who needs a processor for a moment, and may be a lower one: all others run
+    // meanwhile.  No registers but the general ones are touched.
+    void (*pause)(void);
+    // Counts at once, also for one that runs, or is ready.  Priorities may be the same to the supervisor, if it has
+    // fewer; a higher one is never less there.
     void (*set_priority)(uint64_t handle, uint32_t priority);
     uint64_t first;                      // handle of the thread that calls threads_begin
 };

@@ -11,6 +11,7 @@
 #define T_RECOVER    720
 #define T_BELOW      928
 #define T_RIP        936
+#define T_SPINS      952
 #define T_XSTATE     960
 #define STOPPED_BELOW 136                    // the red zone, and a word
 #define F_RIP        128

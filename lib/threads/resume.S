@@ -14,6 +14,43 @@ threads_upcall:
     jmp threads_handler
     .cfi_endproc
 
+// A round of the wait for a spin lock.  All registers are kept.  On kernel threads each SPINS-th one is a pause.
+    .set SPINS, 64
+    .globl threads_spin_round
+threads_spin_round:
+    pause
+    cmpq $0, threads_pause(%rip)
+    je 1f
+    incl %fs:T_SPINS
+    testl $SPINS - 1, %fs:T_SPINS
+    jz 2f
+1:  ret
+2:  pushq %rax
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %rbp
+    movq %rsp, %rbp
+    andq $-16, %rsp
+    call *threads_pause(%rip)
+    movq %rbp, %rsp
+    popq %rbp
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    ret
+
 // A new thread: its record is FS base, and everything is in there.
     .globl threads_start
 threads_start:

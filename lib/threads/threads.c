@@ -4,7 +4,7 @@
 #include <base.h>
 
 struct threads threads;
-void (*threads_yield)(void);
+void (*threads_yield)(void), (*threads_pause)(void);
 extern const char *threads_release_address;
 _Noreturn void threads_become(struct thread *t);
 _Noreturn void threads_become_idle(struct thread *idle);
@@ -19,7 +19,7 @@ _Static_assert(offsetof(struct thread, recovered) == T_RECOVERED && offsetof(str
 _Static_assert(offsetof(struct thread, end) == T_END && offsetof(struct thread, recover) == T_RECOVER, "record");
 _Static_assert(offsetof(struct thread, stopped.below) == T_BELOW, "record");
 _Static_assert(offsetof(struct thread, stopped.rip) == T_RIP, "record");
-_Static_assert(offsetof(struct thread, xstate) == T_XSTATE, "record");
+_Static_assert(offsetof(struct thread, spins) == T_SPINS && offsetof(struct thread, xstate) == T_XSTATE, "record");
 _Static_assert(offsetof(struct frame, rip) == F_RIP && offsetof(struct frame, rflags) == F_RFLAGS &&
                offsetof(struct frame, rsp) == F_RSP, "frame");
 _Static_assert(sizeof(struct thread) <= THREADS_RECORD, "records above stacks");
@@ -127,6 +127,7 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     threads.on_kernel = setup->kernel != NULL;
     threads_yield = threads.on_kernel ? setup->kernel->yield : critical_yield;
     threads.lifo = setup->order == THREADS_LIFO;
+    threads_pause = threads.on_kernel ? setup->kernel->pause : NULL;
     threads.first_until = threads.waited_until = UINT64_MAX;
     threads.wanted = &never_wants;
     if (setup->stack == 0) {

@@ -108,6 +108,7 @@ struct thread {
     uint64_t overwritten[2];             // below the frame, by a recovery that is about to pop it
     struct stopped stopped;
     struct thread *held;                 // h  handlers in PHASE_LOCKS that it is to continue
+    uint32_t spins;                      // o  kernel threads: threads_spin_round
     uint8_t xstate[XSTATE_SIZE] __attribute__((aligned(64)));
 };
 
@@ -140,6 +141,7 @@ struct threads {
 };
 extern struct threads threads;
 
+extern void (*threads_pause)(void);      // kernel_backend.pause; NULL without kernel threads
 static inline void count(uint64_t *counter, uint64_t by)
 {
     __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);

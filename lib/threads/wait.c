@@ -50,7 +50,7 @@ struct thread *wait_looked_at(struct thread *self)
 {
     while (__atomic_load_n(&self->stopping, __ATOMIC_ACQUIRE) != 0) {
         __builtin_ia32_pause();
-        thread_yield();
+        wait_moment();
     }
     return self;
 }

@@ -2,6 +2,15 @@
 #pragma once
 #include "threads_impl.h"
 
+// Somebody else gets on, perhaps a lower one.
+static inline void wait_moment(void)
+{
+    if (threads_pause != NULL) {
+        threads_pause();
+    } else {
+        thread_yield();
+    }
+}
 void wait_timed(struct thread *self, uint64_t until);
 struct thread *wait_after(struct thread *self);          // gives self
 struct thread *wait_looked_at(struct thread *self);      // likewise

@@ -4,13 +4,26 @@
 #include "threads_native.h"
 
 enum { NOTHING, WOKEN, WAITING };
+enum { PAUSES = 32 };                    // in a slice
+
+static uint32_t first;                   // the word of the first thread
+
+// The middle one is the program's own; below and above it as far as the program may go.
+static uint32_t level(uint32_t priority)
+{
+    uint32_t own = native_told()->priority, highest = native_told()->highest, middle = THREAD_PRIORITIES / 2;
+
+    if (priority <= middle) {
+        return own * priority / middle;
+    }
+    return own + (highest - own) * (priority - middle) / (THREAD_PRIORITIES - 1 - middle);
+}
 
 static bool create(va_t fs_base, va_t stack, void (*entry)(void *), void *argument, uint32_t priority, uint64_t *handle)
 {
-    (void)priority;
     *handle = stack;
     *(uint32_t *)stack = NOTHING;
-    return native_thread_create((va_t)entry, stack, (uint64_t)argument, fs_base) == ERR_OK;
+    return native_thread_begin((va_t)entry, stack, (uint64_t)argument, fs_base, level(priority)) == ERR_OK;
 }
 
 static void leave(uint32_t *over)
@@ -43,17 +56,20 @@ static void yield(void)
     (void)sys_yield();
 }
 
-// The supervisor runs all of them with the program's priority; that of the library counts on lists of waiters only.
+static void pause(void)
+{
+    (void)sys_wait(threads_native_clock() + native_told()->slice / PAUSES);
+}
+
 static void set_priority(uint64_t handle, uint32_t priority)
 {
-    (void)handle, (void)priority;
+    (void)native_thread_priority(handle != (uint64_t)&first ? handle : 0, level(priority));      // or it has ended
 }
 
 void threads_native_kernel(struct threads_setup *setup)
 {
-    static uint32_t first;
     static struct kernel_backend backend = {.create = create, .exit = leave, .block = block, .wake = wake,
-                                            .yield = yield, .set_priority = set_priority,
+                                            .yield = yield, .pause = pause, .set_priority = set_priority,
                                             .first = (uint64_t)&first};
 
     setup->kernel = &backend;

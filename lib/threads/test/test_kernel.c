@@ -99,7 +99,7 @@ static void *first(void *argument)
 }
 static void kernel_threads(void)
 {
-    static const struct kernel_backend backend = {create, leave, block, wake, yield, set_priority, 0};
+    static const struct kernel_backend backend = {create, leave, block, wake, yield, yield, set_priority, 0};
     struct threads_setup setup = {.memory = {allocate}, .machine = {.now = now}, .kernel = &backend};
 
     (void)threads_begin(&setup, first, (void *)20);

@@ -5,6 +5,7 @@
 //   faults      refused accesses                  timers      rotation and alarms
 //   inversion   locks of stopped threads          nesting     upcalls inside upcalls
 //   burst       wants processors now and then     refused=N   the library's own accesses are refused (refused.c)
+//   priorities  of threads that compute
 //   pages       handlers wait for pages           accounts    at last: events balance
 #include "test.h"
 
@@ -38,6 +39,11 @@ void said(const char *what)
 bool on_activations(void)
 {
     return native_told()->schedule == NATIVE_ACTIVATIONS;
+}
+
+bool one_to_one(void)
+{
+    return !on_activations() && native_number("virtual", 0) == 0;
 }
 
 uint64_t random_next(uint64_t *state)
@@ -81,7 +87,7 @@ int threads_program(const struct native_info *info)
         {"functions", test_functions}, {"work", test_work}, {"many", test_many}, {"block", test_block},
         {"faults", test_faults}, {"timers", test_timers}, {"inversion", test_inversion},
         {"nesting", test_nesting}, {"burst", test_burst}, {"refused=", test_refused},
-        {"pages", test_pages}, {"accounts", test_accounts},
+        {"pages", test_pages}, {"priorities", test_priorities}, {"accounts", test_accounts},
     };
 
     (void)info;

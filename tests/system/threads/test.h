@@ -9,6 +9,7 @@ bool check(bool good, const char *what, uint64_t value);
 void expect(bool good, int line);
 void said(const char *what);                     // the line for all CHECKs since the last one
 bool on_activations(void);
+bool one_to_one(void);                   // each thread is a kernel thread
 uint64_t random_next(uint64_t *state);
 
 static inline uint64_t now(void)
@@ -31,6 +32,7 @@ void test_block(void);
 void test_faults(void);
 void test_timers(void);
 void test_inversion(void);
+void test_priorities(void);
 void test_nesting(void);
 void test_burst(void);
 void test_work(void);
