@@ -67,7 +67,7 @@ static void give_up(struct thread *self)
     uint32_t wanted = *(volatile uint32_t *)threads.wanted;
     uint32_t held = threads.machine.kernel->held;
 
-    if (threads.machine.slots == 0 || wait_for_timer(self)) {
+    if (threads.machine.release == NULL || wait_for_timer(self)) {
         return;
     }
     if (wanted >= held && wanted != 0 && !wanted_swing(wanted, wanted - 1)) {

@@ -94,18 +94,19 @@ static bool begin_activations(struct thread *first)
     }
     r->first[first->priority] = r->last[first->priority] = first;
     r->bits = 1u << first->priority;
-    m->user->wanted = m->slots != 0 ? 1 : m->activations;
+    m->user->wanted = m->release != NULL ? 1 : m->activations;
     return true;
 }
 void threads_processor(const struct activation_kernel *block)
 {
     uint32_t left = PHASE_LEFT;
 
-    __asm__ volatile("wrgsbase %0" : : "r"(block) : "memory");
     for (uint32_t i = 0;; i = (i + 1) % threads.idles, left = PHASE_LEFT) {
         struct thread *idle = threads.idle[i];
         if (__atomic_compare_exchange_n(&idle->phase, &left, PHASE_SCHEDULING, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
+            // From the second one on it may be interrupted: then it is a scheduler, which is dropped.
+            __asm__ volatile("wrfsbase %0\n\twrgsbase %1" : : "r"(idle), "r"(block) : "memory");
             threads_become_idle(idle);
         }
     }
@@ -116,7 +117,7 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     struct thread *t;
 
     if (setup->kernel == NULL && (setup->processors == 0 || setup->processors > THREADS_PROCESSORS ||
-                                  (slots != 0 && slots < 2 * setup->machine.activations) || slots > SLOTS_MOST)) {
+                                  slots < 2 * setup->machine.activations || slots > SLOTS_MOST)) {
         return THREAD_INVALID;
     }
     threads.setup = *setup;
@@ -126,9 +127,9 @@ enum thread_status threads_begin(const struct threads_setup *setup, void *(*firs
     }
     threads.on_kernel = setup->kernel != NULL;
     threads_yield = threads.on_kernel ? setup->kernel->yield : critical_yield;
-    threads.lifo = setup->order == THREADS_LIFO;
     threads_pause = threads.on_kernel ? setup->kernel->pause : NULL;
-    threads.first_until = threads.waited_until = UINT64_MAX;
+    threads.lifo = setup->order == THREADS_LIFO;
+    threads.first_until = threads.waited_until = threads.alarm = UINT64_MAX;
     threads.wanted = &never_wants;
     if (setup->stack == 0) {
         threads.setup.stack = THREAD_STACK;

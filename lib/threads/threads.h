@@ -3,14 +3,18 @@
 // Threads are switched by the program itself, on the processors that its space holds; a thread that blocks in the
 // supervisor or in its owner gives its processor to another.  Every processor has a ready list by priority; one
 // whose list is empty takes from the others', spins for a moment, and gives its processor back.
-// The same interface runs on kernel threads, one to one (threads_setup.kernel).
+// The same interface runs on kernel threads: as processors (threads_processor), and one to one (threads_setup.kernel).
+// On processors that are kernel threads, one whose thread blocks is lost until that goes on; timed waits and rotation
+// are as with activations.  One to one there is no rotation of the library's, and a priority is that of the kernel
+// thread, at once when it changes, as far as the supervisor has so many.
 //
 // Who may call: threads of the library only, but for threads_begin.  FS base is the library's: the current thread.
 // "Blocks": other threads run meanwhile.  A function that does not say so never blocks.  Functions with `until` take a
 // moment of the clock (threads_machine.now), 0 for never.  Objects are the caller's memory, are initialised by
 // x_init(), need not be destroyed, and must not move.
 // Priorities: 0 (lowest) to THREAD_PRIORITIES - 1.  A processor runs the highest of its list, in order among equals;
-// waiting lists likewise.  A thread that makes a higher one ready lets it run at once.
+// waiting lists likewise.  A thread that makes a higher one ready lets it run at once.  One whose moment has come
+// interrupts the processor on which its alarm is, and runs there unless a higher one is ready.
 // Cancellation: at safe points only: thread_test_cancel, join, the waits of conditions and semaphores, thread_sleep.
 //
 // Scheduler Activations, 3 and 4; URPC, table I.
@@ -52,7 +56,7 @@ struct threads_setup {
     const struct kernel_backend *kernel; // not NULL: on kernel threads, one to one
     uint32_t processors;                 // that it may ask for at most
     enum threads_order order;
-    uint64_t interval;                   // ticks after which equals are rotated; 0: never
+    uint64_t interval;                   // ticks after which equals are rotated; 0: never.  Not with `kernel`
     uint32_t spins;                      // looks for work before a processor is given back
     size_t   stack;                      // of threads; 0: THREAD_STACK
 };
@@ -108,7 +112,8 @@ void thread_unblock(struct thread *thread);
 enum thread_status thread_sleep(uint64_t until);
 
 uint32_t thread_priority(const struct thread *thread);
-// Counts from the next time that the thread is put on a list.  THREAD_INVALID.
+// Counts from the next time that the thread is put on a list; one to one at once, but on lists of waiters.
+// THREAD_INVALID.
 enum thread_status thread_set_priority(struct thread *thread, uint32_t priority);
 
 // Ask a thread to end: it finds out at its next safe point, or at once if it waits at one.

@@ -134,14 +134,15 @@ struct threads {
     struct thread *first_timer, *last_timer;     // t
     uint64_t first_until;                // t  read by all: ~0 if none
     uint64_t waited_until;               // a  a scheduler waits for that in the supervisor; ~0: none
+    uint64_t alarm;                      // a  machine.alarm was asked for that; ~0: not since it came
     struct thread *large;                // with stacks of other sizes, free
     struct { void (*destroy)(void *); uint32_t serial; } key[THREAD_KEYS];
     uint32_t *wanted;                    // the word of the user page, or one that never asks
     struct threads_statistics count;     // a
 };
 extern struct threads threads;
-
 extern void (*threads_pause)(void);      // kernel_backend.pause; NULL without kernel threads
+
 static inline void count(uint64_t *counter, uint64_t by)
 {
     __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
@@ -241,8 +242,10 @@ void scheduler_adopt(void);                      // take what is on lists of pro
 void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors
 void timers_run(struct thread *self);            // what is due
+void timers_look(struct thread *self);           // the same, and what is next, if there is something
 void timers_arm(void);
-void timers_tick(void);
+void timers_tick(void);                          // timers are used, from now on
+void timers_again(struct activation_user *user); // at an upcall
 void woken(struct thread *self);                 // act on self->woken, self->late
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL

@@ -19,12 +19,12 @@ struct threads_machine {
     // area_slots().  Those whose `stack` is not NULL have been given already, with THREADS_RECORD bytes of zeros
     // above it, and more than UPCALL_STACK below.
     struct upcall_slot *slot;
-    // As in space_desc; no slots: threads_processor.  A handler that is stopped keeps the slot of its stack until it is
+    // As in space_desc.  A handler that is stopped keeps the slot of its stack until it is
     // through, so slots are to be plenty: with few left, contexts that were preempted go on by themselves only.
     uint32_t activations, slots;
     void (*processors)(void);                    // sys_processors: `wanted` has changed
     // Code that gives the processor back by the call processor_release, again if that returns.  It is jumped to, has no
-    // stack, and its registers are lost: a context that is stopped in it is dropped.
+    // stack, and its registers are lost: a context that is stopped in it is dropped.  NULL: threads_processor.
     const char *release, *release_end;
     void (*wait)(uint64_t until);                // sys_wait: the caller is blocked until then; may return too early
     uint64_t (*now)(void);                       // the clock, in ticks
@@ -37,12 +37,17 @@ struct threads_machine {
     // where, and ends the program; it does not come back.  It may be called again, for a fault of its own.  NULL: a
     // trap instead.
     void (*fail)(const struct upcall_slot *slot);
+    // With threads_processor: have one of the processors interrupted at that moment, or at an earlier one that was
+    // asked for: an upcall with UPCALL_ALARM (native_alarm in lib/native/native.h).  Else NULL: alarms are words of the
+    // area.
+    void (*alarm)(uint64_t until);
 };
 
 // On kernel threads as processors, which know nothing of the library's threads (the FastThreads before activations):
-// with `slots` 0 there are no upcalls, `activations` says how many processors there are, pages and blocks are memory of
-// the program's own, `kernel->held` is that number, and each processor begins here, with a block of its own.  They look
-// for work for ever; one that blocks is lost meanwhile.
+// `release` is NULL, `alarm` is there, `activations` says how many processors there are, the area is memory of the
+// program's own, kernel->held is that number and kernel->holds has its bits; and each processor begins here, with a
+// block of its own, which is its GS base from then on.  They look for work for ever; one that blocks is lost meanwhile.
+// No upcall tells of that, or of a processor that is stopped: alarms are all there is, for timed waits and rotation.
 _Noreturn void threads_processor(const struct activation_kernel *block);
 
 // The entry of upcalls, for space_desc.upcall.

@@ -340,18 +340,6 @@ static void recycle(void)
         }
     }
 }
-// Timers are heard once for each value.  user->thread is not touched: this handler may go on in another activation.
-static void arm(struct activation_user *user)
-{
-    uint64_t interval = threads.setup.interval;
-
-    if (interval != 0) {
-        user->interval = user->interval == interval ? interval + 1 : interval;
-    }
-    if (threads.first_until > threads.machine.now()) {
-        timers_arm();                                // else it runs the timer itself (scheduler_loop)
-    }
-}
 // Events may have waited for slots that are there now; nobody else asks for them.
 static void tell_rest(void)
 {
@@ -368,13 +356,14 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
     struct batch b = {0};
     uint32_t slot = first;
 
-    arm((struct activation_user *)activation->user);
+    timers_again((struct activation_user *)activation->user);
     count(&threads.count.upcalls, 1);
     for (uint32_t n = 0; n < events && slot < threads.machine.slots; n++) {
         take_event(self, &b, &threads.machine.slot[slot]);
         slot = threads.machine.slot[slot].next;
     }
     finish(self, b.handlers);
+    timers_look(self);                   // first: whose time has come runs before its equals that were interrupted
     for (struct thread *t = b.threads, *next; t != NULL; t = next) {
         next = t->next;
         critical_ready(self, t);

@@ -5,8 +5,10 @@
 //   schedule=activations      FastThreads on activations
 //   virtual=N                 FastThreads on N kernel threads, which the supervisor schedules without knowing of the
 //                             library's threads: one that blocks in the kernel takes its processor with it
-//   neither                   each thread is a kernel thread
-// Other words: processors=N (at most; all of the machine's), interval=TICKS (rotation of equals; 0, never), spins=N.
+//   neither                   each thread is a kernel thread: the middle priority is the program's own, those below and
+//                             above are spread over what native_info says that it may have
+// Other words: processors=N (at most; all of the machine's), interval=TICKS (rotation of equals; 0, never; without
+// meaning one to one), spins=N.
 //
 //   activations.c  the first way, with entry.S     virtual.c  the second     kernel.c  the third     memory.c  stacks
 #pragma once

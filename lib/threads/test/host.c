@@ -401,7 +401,7 @@ static void make_area(void)
     *m = (struct threads_machine){area.kernel, area.user, (void *)(at + area_user_blocks(HOST_ACTIVATIONS)),
                                   (void *)(at + area_slots(HOST_ACTIVATIONS)), HOST_ACTIVATIONS, HOST_SLOTS, ask,
                                   host_release, host_release_end, (void (*)(uint64_t))(uintptr_t)host_wait, now, NULL,
-                                  HOST_PROCESSORS, NULL};
+                                  HOST_PROCESSORS, NULL, NULL};
     for (unsigned i = 0; i < HOST_ACTIVATIONS; i++) {
         area.activation[i] = (struct activation_kernel){.index = i, .user = (va_t)&m->activation[i], .area = (va_t)at};
     }

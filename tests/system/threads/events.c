@@ -215,40 +215,62 @@ void test_nesting(void)
 
 static volatile uint64_t turn;
 
+// Each kind of wait, with others that compute on all processors, and nobody who yields.
+static void timed_waits(void)
+{
+    static struct semaphore never;
+    static struct mutex taken;
+    static struct condition silent;
+    uint64_t begin = now(), step = milliseconds(5);
+
+    CHECK(thread_sleep(begin + step) == THREAD_OK && now() >= begin + step);
+    CHECK(semaphore_wait_until(&never, begin + 2 * step) == THREAD_TIMEOUT && now() >= begin + 2 * step);
+    CHECK(mutex_try(&taken) == THREAD_OK);
+    CHECK(condition_wait_until(&silent, &taken, begin + 3 * step) == THREAD_TIMEOUT && now() >= begin + 3 * step);
+    CHECK(mutex_unlock(&taken) == THREAD_OK);
+    CHECK(thread_block(begin + 4 * step) == THREAD_TIMEOUT && now() >= begin + 4 * step);
+}
+
 static void *insists(void *argument)
 {
-    uint64_t me = (uint64_t)argument;
+    uint64_t me = (uint64_t)argument, all = native_number("virtual", native_told()->cpus) + 2;
 
-    while (turn < 20) {                              // never waits, never yields
-        if (turn % 2 == me) {
+    while (turn < 10 * all) {                        // never waits, never yields
+        if (turn % all == me) {
             turn++;
         }
     }
     return NULL;
 }
 
-// interval=TICKS is in the program's words.
+// With interval=TICKS among the words equals take turns.  Without it a higher one runs, whose moment has come.
 void test_timers(void)
 {
-    struct thread *t[2];
-    uint64_t counted = 0;
-    uint32_t before = heard[4];
+    enum { MORE = 2 };
+    struct thread *t[THREADS_PROCESSORS + MORE];
+    uint64_t counted = 0, most = native_number("virtual", native_told()->cpus) + MORE;
+    bool turns = native_number("interval", 0) != 0;
 
-    turn = 0;
-    CHECK(thread_fork(&t[0], NULL, insists, (void *)0) == THREAD_OK);
-    CHECK(thread_fork(&t[1], NULL, insists, (void *)1) == THREAD_OK);
-    join_all(t, 2);
-    said("threads that never wait take turns");
-    stop = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        CHECK(thread_fork(&t[i], NULL, computes, &counted) == THREAD_OK);
+    if (turns) {
+        turn = 0;
+        for (uintptr_t i = 0; i < most; i++) {
+            CHECK(thread_fork(&t[i], NULL, insists, (void *)i) == THREAD_OK);
+        }
+        join_all(t, (unsigned)most);
+        said("threads that never wait take turns");
+    } else {
+        CHECK(thread_set_priority(thread_self(), 24) == THREAD_OK);
     }
-    uint64_t begin = now();
-    CHECK(thread_sleep(begin + milliseconds(20)) == THREAD_OK && now() >= begin + milliseconds(20));
+    struct thread_attributes usual = {.has_priority = true, .priority = 16};
+    stop = 0;
+    for (unsigned i = 0; i < most; i++) {
+        CHECK(thread_fork(&t[i], &usual, computes, &counted) == THREAD_OK);
+    }
+    timed_waits();
     stop = 1;
-    join_all(t, 2);
-    said("one that sleeps comes back although others compute");
-    (void)before;
+    join_all(t, (unsigned)most);
+    CHECK(thread_set_priority(thread_self(), 16) == THREAD_OK);
+    said("one whose moment has come runs although others compute");
 }
 
 // ---- locks of stopped threads -----------------------------------------------------------------------------------
@@ -334,6 +356,25 @@ void test_burst(void)
 
 // ---- accounts -------------------------------------------------------------------------------------------------
 
+// On kernel threads as processors there are no other events.
+static void balance_alarms(void)
+{
+    struct threads_statistics s = statistics();
+    uint64_t begin = now();
+
+    // Until no upcall is on its way.
+    while ((s.told[5] != s.upcalls || s.contexts != s.ready + s.dropped + s.continued + s.nested) &&
+           now() - begin < milliseconds(2000)) {
+        (void)thread_sleep(now() + milliseconds(5));
+        s = statistics();
+    }
+    check(s.contexts == s.ready + s.dropped + s.continued + s.nested, "contexts balance", s.contexts);
+    check(one_to_one() == (s.told[5] == 0) && s.told[5] == s.upcalls, "all upcalls are alarms", s.upcalls);
+    native_print("alarms %lu contexts %lu recovered %lu nested %lu dropped %lu\n", (unsigned long)s.upcalls,
+                 (unsigned long)s.contexts, (unsigned long)s.recovered, (unsigned long)s.nested,
+                 (unsigned long)s.dropped);
+}
+
 void test_accounts(void)
 {
     const struct space_kernel_page *k = threads_native_area();
@@ -341,6 +382,7 @@ void test_accounts(void)
     uint64_t begin = now();
 
     if (k == NULL) {
+        balance_alarms();
         return;
     }
     // Until nothing is on its way: as many events told by the supervisor as taken by the library.
