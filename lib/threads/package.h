@@ -16,7 +16,10 @@
 // no priorities between packages, a program that wants them to share processors fairly has an interval
 // (threads_setup.interval).
 //
-// Needs activations: there are no workers on kernel threads.  A fault of a worker that nobody hears stops it for good.
+// On kernel threads as processors (threads_processor) it is the same, but a worker that is blocked in the supervisor
+// takes its processor with it, and counts among the package's all the time.  One to one there are no workers: where one
+// waits a scheduler of the library's has to go on with another.
+// A fault of a worker that nobody hears stops it for good; on kernel threads it ends the program.
 // Scheduler Activations, 3.1 (any concurrency model); Psyche, 3.
 #pragma once
 #include "offsets.h"
@@ -48,7 +51,7 @@ struct package {
 
 // Begin a package with so many workers; more are made when all wait.  Once, by the program before the first upcall or
 // by any flow.  Blocked in the supervisor it needs as many others as it shall have processors then.
-// THREAD_INVALID: no processors, no `workers`, more than PACKAGE_FLOWS, or kernel threads; THREAD_NO_MEMORY: of the
+// THREAD_INVALID: no processors, no `workers`, more than PACKAGE_FLOWS, or threads one to one; THREAD_NO_MEMORY: of the
 // program, or PACKAGES_MOST.
 enum thread_status package_begin(struct package *p, uint32_t workers);
 
