@@ -9,10 +9,18 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "shared.h"
 
 // A failure inside of a thread: the C library's own functions do not work there.
+uint64_t test_soon = 10;
 static int failed_at;
-#define CHECK(x) do { if (!(x) && failed_at == 0) { failed_at = __LINE__; } } while (0)
+
+void expect(bool good, int line)
+{
+    if (!good && failed_at == 0) {
+        failed_at = line;
+    }
+}
 
 static void run(void *(*first)(void *), struct threads_setup *setup, unsigned processors)
 {
@@ -41,56 +49,17 @@ static void *finish(void)
     return NULL;
 }
 
-// ---- fork, join, detach, exit -------------------------------------------------------------------------------
-
-static void *plus_one(void *argument)
-{
-    return (char *)argument + 1;
-}
-static void *exits(void *argument)
-{
-    thread_exit((char *)argument + 2);
-}
-static uint64_t ran;
-static void *counts(void *argument)
-{
-    __atomic_fetch_add(&ran, 1, __ATOMIC_RELAXED);
-    return argument;
-}
 static void *forks(void *argument)
 {
-    struct thread_attributes detached = {.detached = true}, large = {.stack = 100000}, bad = {.has_priority = true,
-                                                                                            .priority = 32};
-    struct thread *t, *u;
-    void *value = argument;
-
-    CHECK(thread_fork(&t, NULL, plus_one, (void *)10) == THREAD_OK);
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)11);
-    CHECK(thread_fork(&t, NULL, exits, (void *)10) == THREAD_OK);
-    thread_yield();
-    thread_yield();
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)12);
-    CHECK(thread_fork(&t, &large, plus_one, (void *)20) == THREAD_OK);
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)21);
-    CHECK(thread_fork(&u, &large, plus_one, NULL) == THREAD_OK && u == t);       // the same stack again
-    CHECK(thread_join(u, NULL) == THREAD_OK);
-    CHECK(thread_fork(&t, &detached, counts, NULL) == THREAD_OK);
-    CHECK(thread_fork(&u, NULL, counts, NULL) == THREAD_OK);
-    CHECK(thread_detach(u) == THREAD_OK);
-    while (*(volatile uint64_t *)&ran < 2) {
-        thread_yield();
-    }
-    CHECK(thread_fork(&u, NULL, counts, NULL) == THREAD_OK);
-    while (*(volatile uint64_t *)&ran < 3) {
-        thread_yield();
-    }
-    thread_yield();
-    CHECK(thread_detach(u) == THREAD_OK);                                        // it has ended
-    CHECK(thread_fork(&t, &bad, counts, NULL) == THREAD_INVALID);
-    CHECK(thread_fork(&t, NULL, NULL, NULL) == THREAD_INVALID);
-    CHECK(thread_join(thread_self(), NULL) == THREAD_INVALID);
+    (void)argument;
+    shared_forks();
     CHECK(thread_detach(thread_self()) == THREAD_OK && thread_detach(thread_self()) == THREAD_INVALID);
-    CHECK(waitable_self() == thread_waitable(thread_self()));
+    return finish();
+}
+static void *keys(void *argument)
+{
+    (void)argument;
+    shared_keys();
     return finish();
 }
 
@@ -165,41 +134,6 @@ static void *lifo(void *argument)
         CHECK(thread_join(t[i], argument) == THREAD_OK);
     }
     CHECK(order[0] == 2 && order[1] == 1 && order[2] == 0);
-    return finish();
-}
-
-// ---- keys ---------------------------------------------------------------------------------------------------
-
-static uint64_t destroyed;
-static void destroy(void *value)
-{
-    destroyed += (uint64_t)value;
-}
-static unsigned key;
-static void *sets(void *argument)
-{
-    CHECK(thread_get(key) == NULL);
-    CHECK(thread_set(key, argument) == THREAD_OK && thread_get(key) == argument);
-    return NULL;
-}
-static void *keys(void *argument)
-{
-    struct thread *t;
-    unsigned other[THREAD_KEYS];
-
-    CHECK(thread_key_create(&key, destroy) == THREAD_OK);
-    CHECK(thread_set(key, (void *)7) == THREAD_OK);
-    for (uintptr_t i = 1; i <= 2; i++) {
-        CHECK(thread_fork(&t, argument, sets, (void *)i) == THREAD_OK && thread_join(t, NULL) == THREAD_OK);
-    }
-    CHECK(destroyed == 3 && thread_get(key) == (void *)7);
-    for (int i = 1; i < THREAD_KEYS; i++) {
-        CHECK(thread_key_create(&other[i], NULL) == THREAD_OK);
-    }
-    CHECK(thread_key_create(&other[0], NULL) == THREAD_NO_MEMORY);
-    CHECK(thread_key_delete(key) == THREAD_OK && thread_key_delete(key) == THREAD_INVALID);
-    CHECK(thread_get(key) == NULL && thread_set(key, NULL) == THREAD_INVALID && thread_get(99) == NULL);
-    CHECK(thread_key_create(&other[0], NULL) == THREAD_OK && other[0] == key && thread_get(key) == NULL);
     return finish();
 }
 

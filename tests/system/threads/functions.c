@@ -1,104 +1,7 @@
-// functions.c - every function of the library once: threads, and what belongs to a thread.
+// functions.c - every function of the library once: what the tests on the host do, and some of priorities.
 #include "test.h"
 
-// ---- fork, join, detach, exit -------------------------------------------------------------------------------
-
-static void *plus_one(void *argument)
-{
-    return (char *)argument + 1;
-}
-static void *exits(void *argument)
-{
-    thread_exit((char *)argument + 2);
-}
-static uint64_t ran;
-static void *counts(void *argument)
-{
-    __atomic_fetch_add(&ran, 1, __ATOMIC_RELAXED);
-    return argument;
-}
-static void *detaches(void *argument)
-{
-    CHECK(thread_detach(thread_self()) == THREAD_OK && thread_detach(thread_self()) == THREAD_INVALID);
-    __atomic_fetch_add(&ran, 1, __ATOMIC_RELAXED);
-    return argument;
-}
-static void *forks(void *argument)
-{
-    struct thread_attributes detached = {.detached = true}, large = {.stack = 100000}, bad = {.has_priority = true,
-                                                                                            .priority = 32};
-    struct thread *t, *u;
-    void *value = argument;
-
-    CHECK(thread_fork(&t, NULL, plus_one, (void *)10) == THREAD_OK);
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)11);
-    CHECK(thread_fork(&t, NULL, exits, (void *)10) == THREAD_OK);
-    thread_yield();
-    thread_yield();
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)12);
-    CHECK(thread_fork(&t, &large, plus_one, (void *)20) == THREAD_OK);
-    CHECK(thread_join(t, &value) == THREAD_OK && value == (void *)21);
-    CHECK(thread_fork(&u, &large, plus_one, NULL) == THREAD_OK);
-    CHECK(thread_join(u, NULL) == THREAD_OK);
-    CHECK(thread_fork(&t, &detached, counts, NULL) == THREAD_OK);
-    CHECK(thread_fork(&u, NULL, counts, NULL) == THREAD_OK);
-    CHECK(thread_detach(u) == THREAD_OK);
-    while (*(volatile uint64_t *)&ran < 2) {
-        thread_yield();
-    }
-    CHECK(thread_fork(&u, NULL, counts, NULL) == THREAD_OK);
-    while (*(volatile uint64_t *)&ran < 3) {
-        thread_yield();
-    }
-    thread_yield();
-    CHECK(thread_detach(u) == THREAD_OK);                                        // it has ended
-    CHECK(thread_fork(&t, &bad, counts, NULL) == THREAD_INVALID);
-    CHECK(thread_fork(&t, NULL, NULL, NULL) == THREAD_INVALID);
-    CHECK(thread_join(thread_self(), NULL) == THREAD_INVALID);
-    CHECK(thread_fork(&t, NULL, detaches, NULL) == THREAD_OK);
-    while (*(volatile uint64_t *)&ran < 4) {
-        thread_yield();
-    }
-    CHECK(waitable_self() == thread_waitable(thread_self()));
-    return argument;
-}
-
-// ---- keys ---------------------------------------------------------------------------------------------------
-
-static uint64_t destroyed;
-static void destroy(void *value)
-{
-    destroyed += (uint64_t)value;
-}
-static unsigned key;
-static void *sets(void *argument)
-{
-    CHECK(thread_get(key) == NULL);
-    CHECK(thread_set(key, argument) == THREAD_OK && thread_get(key) == argument);
-    return NULL;
-}
-static void *keys(void *argument)
-{
-    struct thread *t;
-    unsigned other[THREAD_KEYS];
-
-    CHECK(thread_key_create(&key, destroy) == THREAD_OK);
-    CHECK(thread_set(key, (void *)7) == THREAD_OK);
-    for (uintptr_t i = 1; i <= 2; i++) {
-        CHECK(thread_fork(&t, argument, sets, (void *)i) == THREAD_OK && thread_join(t, NULL) == THREAD_OK);
-    }
-    CHECK(destroyed == 3 && thread_get(key) == (void *)7);
-    for (int i = 1; i < THREAD_KEYS; i++) {
-        CHECK(thread_key_create(&other[i], NULL) == THREAD_OK);
-    }
-    CHECK(thread_key_create(&other[0], NULL) == THREAD_NO_MEMORY);
-    CHECK(thread_key_delete(key) == THREAD_OK && thread_key_delete(key) == THREAD_INVALID);
-    CHECK(thread_get(key) == NULL && thread_set(key, NULL) == THREAD_INVALID && thread_get(99) == NULL);
-    CHECK(thread_key_create(&other[0], NULL) == THREAD_OK && other[0] == key && thread_get(key) == NULL);
-    return argument;
-}
-
-// ---- priorities ---------------------------------------------------------------------------------------------
+uint64_t test_soon;
 
 static unsigned ordered;
 static void *notes(void *argument)
@@ -107,7 +10,7 @@ static void *notes(void *argument)
     __atomic_fetch_add(&ordered, 1, __ATOMIC_SEQ_CST);
     return NULL;
 }
-static void *priorities(void *argument)
+static void priorities(void)
 {
     struct thread_attributes high = {.has_priority = true, .priority = 20}, low = {.has_priority = true, .priority = 3};
     struct thread *t, *u;
@@ -121,16 +24,23 @@ static void *priorities(void *argument)
     CHECK(thread_set_priority(thread_self(), 32) == THREAD_INVALID);
     CHECK(thread_set_priority(thread_self(), 1) == THREAD_OK && thread_priority(thread_self()) == 1);
     CHECK(thread_set_priority(thread_self(), 16) == THREAD_OK);
-    return argument;
 }
 
 void test_functions(void)
 {
-    (void)forks(NULL);
+    test_soon = milliseconds(1) / 10;
+    shared_forks();
     said("fork, join, detach, exit, stacks of other sizes");
-    (void)keys(NULL);
+    shared_keys();
     said("keys");
-    (void)priorities(NULL);
+    priorities();
     said("priorities");
-    test_waits();
+    shared_locks();
+    said("mutexes, conditions, semaphores, timed waits");
+    shared_cancels();
+    said("cancellation");
+    shared_meetings();
+    said("barriers, reader-writer locks");
+    shared_packages();
+    said("threads of another package");
 }

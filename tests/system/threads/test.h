@@ -3,10 +3,11 @@
 #include <base.h>
 #include <threads_native.h>
 
+#include "../../../lib/threads/test/rounds.h"
+#include "../../../lib/threads/test/shared.h"
+
 bool check(bool good, const char *what, uint64_t value);
 // check() for many conditions, with one line for all of them: false conditions say where they are.
-#define CHECK(x) expect((x), __LINE__)
-void expect(bool good, int line);
 void said(const char *what);                     // the line for all CHECKs since the last one
 bool on_activations(void);
 bool one_to_one(void);                   // each thread is a kernel thread
@@ -21,12 +22,7 @@ static inline uint64_t milliseconds(uint64_t n)
     return n * (native_told()->tsc_hz / 1000);
 }
 
-// A program with a checksum that uses every kind of wait (work.c); rounds.
-uint64_t work_run(uint64_t rounds);
-uint64_t work_expected(uint64_t rounds);
-
 void test_functions(void);
-void test_waits(void);
 void test_many(void);
 void test_block(void);
 void test_faults(void);

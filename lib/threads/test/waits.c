@@ -1,10 +1,6 @@
-// waits.c - waits that end in every way: by a grant, a moment, a cancel; and what the objects refuse.
-#include "test.h"
+// waits.c - waits that end in every way: by a grant, a moment, a cancel; and what the objects refuse (shared.h).
+#include "shared.h"
 
-static uint64_t soon(void)
-{
-    return now() + milliseconds(1) / 10;
-}
 static struct mutex m;
 static struct condition c;
 static struct semaphore s;
@@ -20,7 +16,7 @@ static void *tries(void *argument)
     CHECK(semaphore_wait_until(&s, soon()) == THREAD_TIMEOUT);
     return argument;
 }
-static void *locks(void *argument)
+void shared_locks(void)
 {
     struct mutex other;
     struct thread *t;
@@ -32,7 +28,7 @@ static void *locks(void *argument)
     CHECK(mutex_unlock(&m) == THREAD_INVALID);
     mutex_lock(&m);
     CHECK(semaphore_wait(&s) == THREAD_OK && semaphore_try(&s) == THREAD_OK && semaphore_try(&s) == THREAD_BUSY);
-    CHECK(thread_fork(&t, argument, tries, NULL) == THREAD_OK && thread_join(t, NULL) == THREAD_OK);
+    CHECK(thread_fork(&t, NULL, tries, NULL) == THREAD_OK && thread_join(t, NULL) == THREAD_OK);
     CHECK(m.word == (uintptr_t)thread_self());               // nobody waits any more: the fast way is open
     CHECK(condition_wait_until(&c, &m, soon()) == THREAD_TIMEOUT);
     CHECK(mutex_try(&m) == THREAD_BUSY && mutex_unlock(&m) == THREAD_OK);
@@ -44,7 +40,6 @@ static void *locks(void *argument)
     thread_unblock(thread_self());
     thread_unblock(thread_self());                           // one is kept
     CHECK(thread_block(0) == THREAD_OK && thread_block(soon()) == THREAD_TIMEOUT);
-    return argument;
 }
 
 // ---- cancel -------------------------------------------------------------------------------------------------
@@ -79,10 +74,10 @@ static void *does_not_hear(void *argument)
     CHECK(false);
     return argument;
 }
-static void *cancels(void *argument)
+void shared_cancels(void)
 {
     struct thread *t[3], *u;
-    void *value = argument;
+    void *value = NULL;
 
     semaphore_init(&s, 0);
     mutex_init(&m);
@@ -104,7 +99,6 @@ static void *cancels(void *argument)
     CHECK(thread_join(t[2], &value) == THREAD_OK && value == NULL);
     CHECK(thread_join(u, &value) == THREAD_OK);
     CHECK(s.word == 0 && m.word == 0);
-    return argument;
 }
 
 // ---- barrier, reader-writer lock ----------------------------------------------------------------------------
@@ -126,13 +120,13 @@ static void *writes(void *argument)
     CHECK(rwlock_release(&l) == THREAD_OK);
     return argument;
 }
-static void *meetings(void *argument)
+void shared_meetings(void)
 {
     struct thread *t[3];
 
     CHECK(barrier_init(&b, 0) == THREAD_INVALID && barrier_init(&b, 4) == THREAD_OK);
     for (int i = 0; i < 3; i++) {
-        CHECK(thread_fork(&t[i], argument, meets, NULL) == THREAD_OK);
+        CHECK(thread_fork(&t[i], NULL, meets, NULL) == THREAD_OK);
     }
     (void)meets(NULL);
     for (int i = 0; i < 3; i++) {
@@ -142,13 +136,12 @@ static void *meetings(void *argument)
     rwlock_init(&l);
     CHECK(rwlock_release(&l) == THREAD_INVALID);
     rwlock_read(&l);
-    CHECK(thread_fork(&t[0], argument, writes, NULL) == THREAD_OK);
+    CHECK(thread_fork(&t[0], NULL, writes, NULL) == THREAD_OK);
     while (*(volatile uint32_t *)&l.want_write == 0) {
         thread_yield();
     }
     CHECK(rwlock_try_read(&l) == THREAD_BUSY && written == 0);
     CHECK(rwlock_release(&l) == THREAD_OK && thread_join(t[0], NULL) == THREAD_OK && written == 1);
-    return argument;
 }
 
 // ---- threads of other packages --------------------------------------------------------------------------------
@@ -166,28 +159,14 @@ static void *serves(void *argument)
     waitable_block();
     return NULL;
 }
-static void *packages(void *argument)
+void shared_packages(void)
 {
     struct thread *t;
 
     foreign = (struct foreign){{&foreign.waitable, NULL, foreign_unblock}, 0, thread_self()};
-    CHECK(thread_fork(&t, argument, serves, &foreign.waitable) == THREAD_OK);
+    CHECK(thread_fork(&t, NULL, serves, &foreign.waitable) == THREAD_OK);
     waitable_block();
     CHECK(foreign.unblocked == 1);
     waitable_unblock(thread_waitable(t));
     CHECK(thread_join(t, NULL) == THREAD_OK);
-    return argument;
-}
-
-
-void test_waits(void)
-{
-    (void)locks(NULL);
-    said("mutexes, conditions, semaphores, timed waits");
-    (void)cancels(NULL);
-    said("cancellation");
-    (void)meetings(NULL);
-    said("barriers, reader-writer locks");
-    (void)packages(NULL);
-    said("threads of another package");
 }
