@@ -1,27 +1,14 @@
 // test_count.c - how many instructions the usual operations take, counted by single steps.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "host.h"
+#include "count.h"
 
 enum { TIMES = 8 };
 static struct { uint64_t fork, join, yield, lock, ping; } took;
-static volatile uint64_t *const steps = &host.steps;
 static struct mutex m;
 static struct condition c[2];
 static volatile unsigned turn;
 
-static enum host_op only_count(uint64_t rip)
-{
-    (void)rip;
-    return HOST_NONE;
-}
 static void *nothing(void *argument)
 {
     return argument;
@@ -59,7 +46,7 @@ static uint64_t count_forks(struct thread **t)
     (void)thread_fork(t, NULL, nothing, NULL);
     return *steps - begin;
 }
-static void *measure(void *argument)
+void *count_first(void *argument)
 {
     struct thread *t;
     uint64_t begin;
@@ -91,34 +78,15 @@ static void *measure(void *argument)
     took.ping = (*steps - begin) / TIMES;            // there and back
     (void)mutex_unlock(&m);
     (void)thread_join(t, NULL);
-    __atomic_store_n(&host.finished, 1, __ATOMIC_RELEASE);
     return argument;
 }
-static void child(void)
+bool count_begin(void)
 {
-    struct threads_setup setup = {.spins = 5};
-
-    host.step = only_count;
-    host_begin(&setup, 1);
-    if (threads_begin(&setup, measure, NULL) != THREAD_OK) {
-        exit(2);
-    }
-    host_run(1, 0);
+    return true;
+}
+bool count_report(void)
+{
     printf("fork %lu, fork and join %lu, yield %lu, acquire and release %lu, ping-pong %lu\n", took.fork, took.join,
            took.yield, took.lock, took.ping);
-    fflush(stdout);
-    if (took.fork > 60 || took.join > 196 || took.yield > 39 || took.lock > 9 || took.ping > 234) {
-        exit(3);
-    }
-}
-static void test_count(void **state)
-{
-    (void)state;
-    host_child(child);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_count)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return took.fork <= 60 && took.join <= 196 && took.yield <= 39 && took.lock <= 9 && took.ping <= 234;
 }
