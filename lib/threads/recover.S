@@ -5,6 +5,7 @@
 // recovery is stopped itself.  Two short sequences read %gs:8, the block of the activation, and use it: stopped between
 // their marks they begin again, since they may go on in another activation.
 #include "offsets.h"
+#include "registers.h"
     .text
 
 // threads_recover(self, context, fs): the frame of the handler is that of a flow that waits.
@@ -53,23 +54,7 @@ threads_recover_mark:
     wrfsbase %rdx
     .globl threads_recover_marked
 threads_recover_marked:
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
-    popfq
-    popq %rsp
+    POP_STOPPED
     ret
     .globl threads_recover_end
 threads_recover_end:

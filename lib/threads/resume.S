@@ -1,6 +1,7 @@
 // resume.S - where flows begin, and where stopped ones go on.
 // Their frames are the last ones for a debugger, which is told so (.cfi_undefined).
 #include "offsets.h"
+#include "registers.h"
     .text
     .cfi_sections .debug_frame
 
@@ -96,23 +97,7 @@ threads_resume_stopped:
     movq T_BELOW(%rdi), %rcx
     movq T_RIP(%rdi), %rax
     movq %rax, (%rcx)
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
-    popfq
-    popq %rsp
+    POP_STOPPED
     ret $STOPPED_BELOW - 8
 
 // One that was stopped in a critical function and recovered: it is at that function's return.
