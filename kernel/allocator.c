@@ -243,12 +243,13 @@ static void see_to_events(struct cpu *cpu, struct space *s)
     }
 }
 
-// A space that claims what it wants gets no more for an event.
+// A space that claims what it wants, and not more than it gets, gets no more and no less for an event.
 void allocator_event(struct cpu *cpu, struct space *s)
 {
     const struct claims *c = &s->claims;
 
-    if (c->changed == 0 && c->count != 0 && load_relaxed(&c->user->wanted) <= c->count && work_left(cpu->instance)) {
+    if (c->changed == 0 && c->count != 0 && load_relaxed(&c->user->wanted) <= c->count &&
+        c->count - c->dropping + c->handlers <= c->gets && work_left(cpu->instance)) {
         see_to_events(cpu, s);
     } else {
         activation_look(s);

@@ -206,16 +206,24 @@ static inline __attribute__((always_inline)) uint64_t stop_free(struct cpu *cpu,
     return now;
 }
 
-bool sched_yield_quick(struct cpu *cpu)
+// Both claim a processor each, on one level, so with spaces of activations about nobody's share changes.
+static bool alike(const struct cpu *cpu, const struct thread *next, uint32_t level)
+{
+    const struct thread *t = cpu->thread;
+    return !share_limited(cpu) && t->act == ACT_NONE && next->act == ACT_NONE && t->level == level;
+}
+
+static inline __attribute__((always_inline)) bool yield_quick(struct cpu *cpu, bool claims)
 {
     struct thread *t = cpu->thread;
     struct list *ready = &cpu->ready[t->level];
 
-    if (cpu->ready_mask >> t->level != 1 || cpu->resched || !is_free(cpu) || cpu->instance->spare != 0) {
+    if (cpu->ready_mask >> t->level != 1 || cpu->resched || !list_empty(&cpu->instance->unloading) ||
+        cpu->instance->spare != 0) {
         return false;
     }
     struct thread *next = list_entry(ready->next, struct thread, queue);
-    if (signal_due(next)) {
+    if (signal_due(next) || (claims && !alike(cpu, next, t->level))) {
         return false;
     }
     cpu->frame->rax = ERR_OK;
@@ -229,15 +237,30 @@ bool sched_yield_quick(struct cpu *cpu)
     return true;
 }
 
-bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
+static __attribute__((noinline, cold)) bool yield_claims(struct cpu *cpu)
+{
+    return yield_quick(cpu, true);
+}
+
+bool sched_yield_quick(struct cpu *cpu)
+{
+    return __builtin_expect(cpu->limits == 0, 1) ? yield_quick(cpu, false) : yield_claims(cpu);
+}
+
+static __attribute__((noinline, cold)) bool handoff_claims(struct cpu *cpu, struct thread *next, va_t va);
+
+static inline __attribute__((always_inline)) bool handoff(struct cpu *cpu, struct thread *next, va_t va, bool claims)
 {
     struct thread *t = cpu->thread;
     uint32_t level = SHARE_WITHIN + next->priority;      // as nobody has a limit here
 
     if (next->status != THREAD_WAITING || next->o.state != OBJECT_LOADED || next->timed || next->cpu != cpu->number ||
         t->signalled || signal_waits(t) || signal_due(t) || cpu->resched || !is_simple(cpu) ||
-        cpu->ready_mask >> level != 0) {
+        cpu->ready_mask >> level != 0 || (claims && !alike(cpu, next, level))) {
         return false;
+    }
+    if (!claims && __builtin_expect(cpu->limits != 0, 0)) {
+        return handoff_claims(cpu, next, va);
     }
     cpu->frame->rax = ERR_OK;
     cpu->frame->rdx = 0;
@@ -250,6 +273,16 @@ bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
     next->level = level;
     enter(cpu, next, now, true);
     return true;
+}
+
+bool sched_handoff(struct cpu *cpu, struct thread *next, va_t va)
+{
+    return handoff(cpu, next, va, false);
+}
+
+static bool handoff_claims(struct cpu *cpu, struct thread *next, va_t va)
+{
+    return handoff(cpu, next, va, true);
 }
 
 void sched_regroup(struct cpu *c, struct appkernel *k)

@@ -42,16 +42,10 @@ static inline bool others_have_time(const struct cpu *cpu)
     return (cpu->instance->spare & ~(1ull << cpu->number)) != 0;
 }
 
-// Nobody has a limit here, and nobody's unload has to be helped along.
-static inline __attribute__((always_inline)) bool is_free(const struct cpu *cpu)
-{
-    return cpu->limits == 0 && list_empty(&cpu->instance->unloading);
-}
-
-// Does it only take this processor's own lists to see who is next?
+// Nobody's unload has to be helped along, and it only takes this processor's own lists to see who is next.
 static inline __attribute__((always_inline)) bool is_simple(const struct cpu *cpu)
 {
-    return is_free(cpu) && (cpu->ready_count == 0 || !others_have_time(cpu));
+    return list_empty(&cpu->instance->unloading) && (cpu->ready_count == 0 || !others_have_time(cpu));
 }
 
 static inline struct frame *frame_of(const struct thread *t)

@@ -134,7 +134,7 @@ static void choose_quickly(struct cpu *cpu)
 
 static void settle(struct cpu *cpu)
 {
-    if (cpu->thread == NULL && cpu->ready_count > 0 && is_simple(cpu)) {
+    if (cpu->thread == NULL && cpu->ready_count > 0 && cpu->limits == 0 && is_simple(cpu)) {
         choose_quickly(cpu);
     }
     while (cpu->resched) {

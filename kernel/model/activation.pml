@@ -1,6 +1,6 @@
 /* activation.pml - scheduler activations: events, slots and processors of one space (claim.c, upcall.c, allocator.c).
  *
- * The claim that follows one that blocks runs at once here; the code puts it in line, and if somebody comes before it,
+ * The claim that follows one that blocks runs at once, as in the code if nobody comes before it there; if somebody does,
  * it is a claim like any other and TAKEN is told.
  *
  * Two processors, two activations, two threads of a program, slots; a rival that takes processors and gives them back,
@@ -27,7 +27,9 @@
  *   BREAK_DROP        a processor taken back is still held
  *   BREAK_NESTED      one that has blocked and can go on, all untold, waits for a slot that nobody is left to give
  *   BREAK_EARLY       an event that waits for a slot is told with BLOCKED, and the context that is not to run with it
- *   BREAK_LOOK        an event does not make the allocator look
+ *   BREAK_LOOK        an event makes nobody look
+ *   BREAK_WANTS       an event of a space that wants more is seen to, and the allocator does not look
+ *   BREAK_FITS        nor if the space claims more than it gets, as one does that was to leave and is preempted
  *   BREAK_POKE        the processor that is to tell is not interrupted
  *   BREAK_PASSED      a claim that goes on by itself leaves events to nobody, which others have left to it
  *   BREAK_GIVE        a program that gives slots back does not ask for the events that have waited for them
@@ -63,7 +65,7 @@ bool holds[2], rival_on[2];
 byte rival, rounds, faults;
 bool look;                 /* instance.realloc */
 bool trapped;              /* while upcalls were disabled */
-byte wanted = 1;
+byte wanted = 1, gets;
 
 bool given[S] = true;      /* in the ring */
 byte slot_ctx[S] = NOBODY;
@@ -93,22 +95,61 @@ bool ok, on, running;
 #endif
 #define thread_runs (held > 0)
 
-/* ---- activation.c ---- */
+/* ---- activation.c, and of allocator.c what an event needs ---- */
 
-inline look_again()
+inline first_of(condition)              /* o: the first activation, or A */
 {
-#ifndef BREAK_LOOK
-    look = true
-#else
-    skip
+    o = 0;
+    do
+    :: o < A && !(condition) -> o++
+    :: else -> break
+    od
+}
+
+inline see_to_events()
+{
+    if
+#ifdef BREAK_SEE
+    :: true -> skip
 #endif
+    :: events && slots >= 2 && !(ready[0] || ready[1]) ->
+        first_of(act[o] == CLAIM && upcall[o] && !drop[o]);
+        if
+        :: o == A ->
+            first_of(act[o] == CLAIM && !drop[o]);
+            if
+            :: o < A -> upcall[o] = true
+            :: else -> skip
+            fi
+        :: else -> skip
+        fi
+    :: else -> skip
+    fi
+}
+
+#ifdef BREAK_FITS
+#define fits true
+#else
+#define fits (count - dropping <= gets)
+#endif
+inline event()                          /* allocator_event() */
+{
+    if
+#ifdef BREAK_LOOK
+    :: true -> skip
+#elif defined(BREAK_WANTS)
+    :: true -> see_to_events()
+#endif
+    :: !look && count != 0 && wanted <= count && fits -> see_to_events()
+    :: else -> look = true
+    fi
 }
 
 inline tell(a, k)
 {
     ev[a] = ev[a] | (k);
     listed[a] = true;
-    look_again()
+    event()
 }
 
 inline recycle(a)
@@ -273,15 +314,6 @@ inline upcall_enter(p)
 
 /* ---- claim.c ---- */
 
-inline first_of(condition)              /* o: the first activation, or A */
-{
-    o = 0;
-    do
-    :: o < A && !(condition) -> o++
-    :: else -> break
-    od
-}
-
 inline claim()                          /* activation_claim(): o, or A */
 {
     first_of(goes_on(o));
@@ -368,7 +400,10 @@ inline blocked(p)
     if
     :: o < A ->
         added[o] = false;
-        leave_program(t, (paused[o] -> BLOCKED | TAKEN : BLOCKED));
+        act[t] = WAITS;                 /* told in this step, or left on the list */
+        ev[t] = ev[t] | (paused[o] -> BLOCKED | TAKEN : BLOCKED);
+        listed[t] = true;
+        look = look || wanted > count;
 #ifdef BREAK_KEPT
         ready[o] = true;
         rival_on[p] = rival_on[0] + rival_on[1] < rival
@@ -410,6 +445,7 @@ inline adjust(p)
 {
     target = wants;
     target = (target < 2 - rival -> target : 2 - rival);
+    gets = target;
     do
     :: count - dropping < target && dropping > 0 ->
         first_of(drop[o]);
@@ -431,27 +467,6 @@ inline adjust(p)
         fi
     :: else -> break
     od
-}
-
-inline see_to_events()
-{
-    if
-#ifdef BREAK_SEE
-    :: true -> skip
-#endif
-    :: events && slots >= 2 && !(ready[0] || ready[1]) ->
-        first_of(act[o] == CLAIM && upcall[o] && !drop[o]);
-        if
-        :: o == A ->
-            first_of(act[o] == CLAIM && !drop[o]);
-            if
-            :: o < A -> upcall[o] = true
-            :: else -> skip
-            fi
-        :: else -> skip
-        fi
-    :: else -> skip
-    fi
 }
 
 #define interrupted(p) (entering[runs[p]] || fresh[runs[p]] || (upcall[runs[p]] && !handler[runs[p]] && \

@@ -323,12 +323,44 @@ static void test_bad_state(void **state)
     host_shutdown();
 }
 
+// With a space of activations loaded: only between threads of one level, as others change its share.
+static void test_claimant(void **state)
+{
+    enum { ACTIVATIONS = 2, SLOTS = 4 };
+
+    (void)state;
+    for (uint32_t priority = 5; priority >= 4; priority--) {
+        boot(priority, "");
+        pa_t area = frames((unsigned)(area_size(ACTIVATIONS, SLOTS) / ABI_PAGE)), page = frames(1);
+        struct space_desc d = {.rule = TRAP_NATIVE, .place = page, .schedule = SCHEDULE_ACTIVATIONS, .priority = 1,
+                               .activations = ACTIVATIONS, .slots = SLOTS, .area = area, .area_va = 0x10000000,
+                               .upcall = 0x500000};
+        memcpy(host_at(page + 512), &d, sizeof(d));
+        assert_int_equal(call(SYS_space_load, ABI_WINDOW + page + 512, 0), ERR_OK);
+        first_sleeps();
+        if (priority == 5) {
+            meet();
+        } else {
+            assert_int_equal(call(SYS_wait, 0, 0), -1);          // a
+        }
+        uint32_t before = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            before = i == 2 ? queued_for(&a) + queued_for(&b) : before;  // both have sent by now
+            assert_true(runs(i % 2 == 0 ? &b : &a));
+            assert_int_equal(call(SYS_signal_wait, OUT, 0), -1);
+        }
+        assert_int_equal(queued_for(&a) + queued_for(&b) - before, priority == 5 ? 0 : 6);
+        host_shutdown();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ping_pong), cmocka_unit_test(test_priority), cmocka_unit_test(test_no_wait),
         cmocka_unit_test(test_deadline),  cmocka_unit_test(test_yield),    cmocka_unit_test(test_slice),
         cmocka_unit_test(test_bad_state), cmocka_unit_test(test_level),    cmocka_unit_test(test_time),
+        cmocka_unit_test(test_claimant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,35 @@ static void left_to_one(void **state)
     host_shutdown();
 }
 
+// The space is to leave a processor; before it is interrupted there, its activation goes by itself, for somebody more
+// important.  It has to be told on the other one, at once.
+static void preempted_on_its_way_out(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(2);
+    make(&a, 4, 8, 2);
+    first_sleeps();
+    works(0, 0x91);
+    works(1, 0x92);
+    struct thread *t = thread_find(host_instance(), host_instance()->info->thread);
+    t->affinity = 2;
+    struct cpu *cpu = host_enter(0);
+    instance_lock(cpu);
+    sched_signal(cpu, t);
+    sched_exit(cpu);
+    instance_unlock(cpu);
+    assert_true(host_instance()->cpu[1].thread->drop);
+    (void)call(1, SYS_processors, 0, 0, 0);
+    assert_ptr_equal(host_instance()->cpu[1].thread, t);
+    settle();
+    assert_int_equal(begun(&a, 0, s), UPCALL_PREEMPTED | UPCALL_TAKEN);
+    assert_int_equal(s[1]->context.rbx, 0x92);
+    assert_int_equal(page_of(&a)->pending, 0);
+    host_shutdown();
+}
+
 // ---- alarms: each value is heard once ---------------------------------------------------------------------------
 
 static uint64_t alarms(void)
@@ -257,6 +286,24 @@ static void alarm_disabled(void **state)
     host_shutdown();
 }
 
+// It passes for one that begins where another has blocked: heard before the first instruction of that upcall.
+static void alarm_of_the_next(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    const struct activation_user *u = with_alarm(2);
+    uint32_t next = u == words(&a, 0);
+    words(&a, next)->alarm = host.clock;
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    assert_int_equal(running(&a, 0), next);
+    assert_int_equal(begun(&a, 0, s), UPCALL_ALARM);
+    assert_int_equal(s[0]->context.rip, UPCALL);
+    assert_int_equal(slot(&a, (uint32_t)s[0]->context.rdi)->kinds, UPCALL_BLOCKED);
+    assert_int_equal(page_of(&a)->pending, 0);
+    host_shutdown();
+}
+
 // A descriptor that is loaded again has nothing of the timers of who had it before.
 static void timers_of_another(void **state)
 {
@@ -356,9 +403,11 @@ int main(void)
         cmocka_unit_test(overtaken),
         cmocka_unit_test(lowered),
         cmocka_unit_test(left_to_one),
+        cmocka_unit_test(preempted_on_its_way_out),
         cmocka_unit_test(alarm_to_come),
         cmocka_unit_test(alarm_that_passed),
         cmocka_unit_test(alarm_disabled),
+        cmocka_unit_test(alarm_of_the_next),
         cmocka_unit_test(timers_of_another),
         cmocka_unit_test(timer_without_slots),
         cmocka_unit_test(tells_of_itself),
