@@ -92,6 +92,8 @@ void arch_state_begin(uint64_t gs);
 
 // One-shot timer of this processor: interrupt at or after `when` (arch_now ticks); 0 disarms.
 void arch_timer_arm(struct cpu *cpu, uint64_t when);
+// From now on something happens every 838 ns, on no processor: an emulator whose processors take turns ends one then.
+void arch_turns(void);
 // Interrupt another processor with ARCH_IRQ_IPI.
 void arch_ipi(cpu_t target);
 // Make this code run as processor `cpu`: from here on arch_cpu() works.

@@ -78,6 +78,9 @@ __attribute__((noinline, noclone)) void kernel_boot(struct boot_info *info)
     first_load(cpu, info);
     cpu->resched = true;
     in->spare |= 1;                      // nobody runs here yet
+    if (in->info->turns != 0) {
+        arch_turns();
+    }
     arch_start_cpus();
     sched_exit(cpu);
     instance_unlock(cpu);

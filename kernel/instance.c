@@ -28,7 +28,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
               option_number(line, "threads", 256, &s->threads) &&
               option_number(line, "mappings", 65536, &s->mappings) &&
               option_number(line, "slice", 2000, &slice_us) && option_number(line, "jitter", 0, &s->jitter) &&
-              option_number(line, "tables", 0, &s->tables) && option_number(line, "turn", 0, &s->turn);
+              option_number(line, "tables", 0, &s->tables) && option_number(line, "turns", 0, &s->turns);
     if (!ok) {
         boot_refuse("an option is not a number");
     }
@@ -38,9 +38,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     check("threads", s->threads, 4, 65535);
     check("mappings", s->mappings, 16 * info->cpus, 1 << 23);
     check("slice (microseconds)", slice_us, 10, 1000000);
-    if (s->turn != 0) {
-        check("turn (ticks)", s->turn, 1000, UINT32_MAX);
-    }
+    check("turns", s->turns, 0, 1 << 16);
     s->cpus = info->cpus;
     s->slice = slice_us * (arch_tsc_hz() / 1000000);
     s->memory_end = info->usable.r[info->usable.count - 1].end;
@@ -106,7 +104,7 @@ struct instance *instance_create(struct boot_info *info, const struct sizes *s)
     device_init(&in->devices, devices);
     in->slice = s->slice;
     in->jitter = s->jitter;
-    in->turn = s->turn;
+    in->info->turns = s->turns;
     in->message_version = 1;
     in->groups = s->groups;
     list_init(&in->unloading);

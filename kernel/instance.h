@@ -57,10 +57,8 @@ struct instance {
     uint32_t      cpus;                       // I
     struct cpu    cpu[ABI_MAX_CPUS];
     uint64_t      spare;                      // l  processors where nobody within its share runs, a bit each
-    uint64_t      busy;                       // l  processors that run a thread, a bit each
     uint64_t      slice;                      // I  ticks
     uint64_t      jitter;                     // I  seed of random preemption, 0: none
-    uint64_t      turn;                       // I  ticks until a busy processor is interrupted, 0: never
 
     struct cache  kernels, spaces, threads;
     struct thread **state_hash;               // l  loaded threads by state page

@@ -10,7 +10,7 @@ struct sizes {
     uint64_t cpus, kernels, spaces, threads, mappings, locked, tables, buckets, groups;
     uint64_t slice;               // ticks
     uint64_t jitter;              // seed of random preemption, 0: none
-    uint64_t turn;                // ticks, 0: none; see place.h
+    uint64_t turns;               // as in struct system_info
     pa_t     memory_end;
 };
 

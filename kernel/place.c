@@ -96,33 +96,3 @@ struct thread *place_steal(struct cpu *cpu, int above)
     }
     return best;
 }
-
-void place_turn(struct cpu *cpu, uint64_t now)
-{
-    uint64_t when = now + cpu->instance->turn;
-
-    if (cpu->instance->turn != 0 && cpu->thread != NULL && (cpu->timer == 0 || when < cpu->timer)) {
-        cpu->timer = when;
-        arch_timer_arm(cpu, when);
-    }
-}
-
-void place_count(struct cpu *cpu)
-{
-    struct instance *in = cpu->instance;
-    struct system_stats *s = in->stats;
-    uint64_t bit = 1ull << cpu->number, now = arch_now(), busy = s->parallel_busy != 0 ? s->parallel_busy : 1;
-
-    if (((in->busy & bit) != 0) == (cpu->thread != NULL)) {
-        return;
-    }
-    in->busy ^= bit;
-    store_release(&s->parallel_changes, s->parallel_changes + 1);        // pairs with system_parallel_clock()
-    if ((int64_t)(now - s->parallel_since) > 0) {
-        s->parallel += (now - s->parallel_since) / busy;
-        s->parallel_since = now;
-    }
-    s->parallel_busy += cpu->thread != NULL ? 1 : -1;
-    store_release(&s->parallel_changes, s->parallel_changes + 1);
-    place_turn(cpu, now);
-}

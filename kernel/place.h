@@ -30,10 +30,5 @@ static inline int highest(uint64_t mask)
 struct cpu *place_for(struct cpu *cpu, struct thread *t);
 // Threads wait here that might run at once elsewhere: tell processors that have time to spare, and do not know yet.
 void place_offer(struct cpu *cpu);
-// This processor has a thread now, or none: the parallel clock goes on from here.
-__attribute__((noinline, cold)) void place_count(struct cpu *cpu);
-// With the boot option turn=TICKS: this processor is interrupted so soon, if it has a thread.  An emulator that lets
-// its processors take turns goes on to the next one then.
-__attribute__((noinline, cold)) void place_turn(struct cpu *cpu, uint64_t now);
 // The ready thread of another processor's that may run here and would be on the highest level above `above`.
 struct thread *place_steal(struct cpu *cpu, int above);

@@ -361,7 +361,6 @@ void sched_tick(struct cpu *cpu)
     uint64_t now = arch_now();
 
     cpu->timer = 0;
-    place_turn(cpu, now);
     (void)cache_step_any(cpu);
     device_tick(cpu, now);
     wake_due(cpu, now);

@@ -98,7 +98,6 @@ static void note_spare(struct cpu *cpu)
         if (*spare & bit) {
             *spare &= ~bit;
             cpu->instance->realloc = REALLOC_ALL;
-            place_count(cpu);
         }
         return;
     }
@@ -106,7 +105,6 @@ static void note_spare(struct cpu *cpu)
         *spare |= bit;
         cpu->instance->realloc = REALLOC_ALL;
     }
-    place_count(cpu);
     if (cpu->thread == NULL && cpu->root != 0) {
         arch_space_leave(cpu);
     }

@@ -322,9 +322,6 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     }
     sched_exit(cpu);
     instance_unlock(cpu);
-    if (cpu->instance->turn != 0) {
-        arch_relax();                    // the end of its turn: arming the timer would be one, but with the lock held
-    }
 }
 
 void kernel_syscall(struct cpu *cpu)

@@ -165,7 +165,7 @@ static err_t call_block(struct task *t, struct call *c)
 static err_t call_clock(struct task *t, struct call *c)
 {
     (void)t;
-    c->value = system_parallel_clock(ak_stats);
+    c->value = system_parallel_clock(ak_system);
     return ERR_OK;
 }
 

@@ -150,7 +150,7 @@ static inline err_t native_block(uint64_t ticks)
     return sys_enter(NATIVE_BLOCK, ticks, 0, 0, &none);
 }
 
-// The parallel clock: ticks, of which one passes for n ticks of the clock (RDTSC) while n processors do not halt.
+// The parallel clock (abi/boot.h): so many instructions each processor has executed, where they take turns.
 static inline uint64_t native_parallel_clock(void)
 {
     uint64_t value;

@@ -4,11 +4,13 @@ import re
 import sys
 
 import newc
+import turns
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ROOT = os.path.dirname(TOOLS)
 CACHES = ('kernels', 'spaces', 'threads', 'mappings', 'tables')
 MAX_CPUS = 64
+SLICE = 2000                 # microseconds, the supervisor's own default
 LAUNCHER_FAILED = 125        # exit status: not the program's fault
 
 # name, argument, explanation; a line of --help each.  Those without explanation are for tools/.
@@ -26,6 +28,7 @@ OPTIONS = (
     ('policy', 'FILE', 'policy file: which kernels run, with what (default tools/policy/unix)'),
     ('first', 'NAME', 'the kernel that boots first (default srm); any other runs alone, without a policy'),
     ('icount', None, 'one tick per instruction: slower, but every run is the same'),
+    ('turn', '838|419|209', 'as --icount; each processor has turns of so many instructions, busy or not (docs/native.md)'),
     ('timeout', 'S', 'end everything after S seconds, with status 124'),
     ('gdb', None, 'wait for gdb before the first instruction, and print what to type'),
     ('dump', 'FILE', 'if it is ended early (--timeout, a signal, ^]), first write its memory to FILE, for gdb'),
@@ -151,8 +154,12 @@ def parse(arguments):
     o.env = found['env']
     o.cwd = found.get('cwd', '/')
     o.words = caches(found['cache']) if 'cache' in found else []
-    if 'slice' in found:
-        o.words.append('slice=%d' % number(found, 'slice', 1, 10**9, 0))
+    o.turn = found.get('turn')
+    o.shift, unit = turns.clock(o.turn, o.smp) if o.turn else (0, 1)
+    if o.turn:
+        o.words.append('turns=%d' % unit)
+    if 'slice' in found or o.turn:
+        o.words.append('slice=%d' % (number(found, 'slice', 1, 10**9, SLICE) * unit))
     if 'jitter' in found:
         o.words.append('jitter=%d' % number(found, 'jitter', 1, 10**9, 0))
     o.words += found.get('append', '').split()
@@ -161,13 +168,15 @@ def parse(arguments):
     if o.policy is None and o.first == 'srm':
         o.policy = os.path.join(TOOLS, 'policy/unix')
     o.kernels = [name for name in found.get('kernels', '').split(',') if name]
-    o.icount = 'icount' in found
+    o.icount = 'icount' in found or 'turn' in found
     o.gdb = 'gdb' in found
     o.verbose = 'verbose' in found
     o.timeout = seconds(found['timeout']) if 'timeout' in found else None
     o.build = os.path.abspath(found.get('build', os.path.join(ROOT, 'build')))
     o.log = found.get('log')
     o.machine = found.get('machine', 'pvh')
+    if o.turn and (o.turn not in turns.SHIFT or o.machine != 'pvh'):
+        fail('--turn: %s' % ('only without --machine' if o.turn in turns.SHIFT else '838, 419 or 209 instructions'))
     o.iso = found.get('iso')
     o.monitor = found.get('monitor')
     o.dump = found.get('dump')
@@ -230,13 +239,13 @@ def archive(o):
     a = newc.Archive()
     kernels = list(o.kernels)
     try:
-        a.file('boot/first', read(os.path.join(o.build, 'kernels', o.first)), 0o755)
+        a.file('boot/first', program(o, os.path.join(o.build, 'kernels', o.first)), 0o755)
         if o.policy:
             text = read(o.policy)
             a.file('boot/policy', text)
             kernels = policy_kernels(text.decode('utf-8', 'replace')) + kernels
         for name in dict.fromkeys(kernels):
-            a.file('kernels/' + name, read(os.path.join(o.build, 'kernels', name)), 0o755)
+            a.file('kernels/' + name, program(o, os.path.join(o.build, 'kernels', name)), 0o755)
         a.file('boot/run', run_file(o))
         parts = []
         if o.rootfs:
@@ -248,11 +257,18 @@ def archive(o):
             a.folders.update(('root', 'root/bin', 'root/etc', 'root/tmp', 'root/root', 'root/home', 'root/usr',
                               'root/usr/bin', 'root/dev', 'root/proc', 'root/sbin', 'root/var', 'root/usr/sbin'))
         for path, name in o.add:
-            a.host(path, 'root/' + name)
+            if o.turn and os.path.isfile(path):
+                a.file('root/' + name, program(o, path), os.stat(path).st_mode & 0o777)
+            else:
+                a.host(path, 'root/' + name)
     except (OSError, ValueError) as error:
         fail(str(error))
     parts.append(a.finish())
     return parts
+
+
+def program(o, path):
+    return turns.program(read(path)) if o.turn else read(path)
 
 
 def read(path):
@@ -264,12 +280,12 @@ def command_line(o):
     return ' '.join(o.words)
 
 
-def qemu(o, archive_file, serial, port):
+def qemu(o, supervisor, archive_file, serial, port):
     """The command that boots the machine; serial: descriptors of the sockets of the three serial ports, and with --dump
     of the monitor."""
     c = ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max']
     if o.icount:
-        c += ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed', '1',
+        c += ['-accel', 'tcg,thread=single', '-icount', 'shift=%d,sleep=off' % o.shift, '-seed', '1',
               '-rtc', 'base=2024-01-01,clock=vm']
     else:
         c += ['-accel', 'tcg,thread=multi']
@@ -282,7 +298,7 @@ def qemu(o, archive_file, serial, port):
         c += ['-plugin', 'file=' + o.plugin]
     c += ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot']
     if o.machine == 'pvh':
-        c += ['-kernel', os.path.join(o.build, 'quoin.elf'), '-initrd', archive_file]
+        c += ['-kernel', supervisor, '-initrd', archive_file]
         if o.words:
             c += ['-append', command_line(o)]
     else:

@@ -26,6 +26,7 @@ struct system_info {                     // I
     uint64_t tsc_hz;                     // the clock: RDTSC, readable by everyone; deadlines are in its ticks
     uint64_t wall_ns;                    // nanoseconds since 1970 when the clock read 0
     uint64_t slice;                      // time slice, in ticks
+    uint64_t turns;                      // ticks of the clock for one of the parallel clock; 0: the same
     pa_t     system;                     // physical address of the system pages
     pa_t     devices;                    // the device unit, see device.h
     pa_t     archive;
@@ -45,25 +46,16 @@ struct system_stats {                    // k  all counters since boot, except t
     uint64_t again;                                        // loads that found no victim
     uint64_t copies;                                       // deferred copies made
     uint64_t signals;                                      // address-valued signals put into queues
-    // The parallel clock: one tick of it passes for n ticks of the clock while threads run on n processors, so that
-    // four busy processors show four times the work per tick; with none it is the clock.  Read by
-    // system_parallel_clock(); parallel_changes is odd while the three change.
-    uint32_t parallel_changes, parallel_busy;
-    uint64_t parallel, parallel_since;                     // what it was, and when
 };
 
-static inline uint64_t system_parallel_clock(const volatile struct system_stats *s)
+// The parallel clock: how many instructions each processor has executed.  In an emulator whose processors take turns on
+// one clock (docs/native.md) all of them, busy or not, have the same part of it.  Elsewhere it is the clock.
+static inline uint64_t system_parallel_clock(const struct system_info *s)
 {
-    for (;;) {
-        uint32_t before = __atomic_load_n(&s->parallel_changes, __ATOMIC_ACQUIRE), low, high;
-        uint64_t value = s->parallel, since = s->parallel_since, busy = s->parallel_busy;
-        __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-        uint64_t passed = ((uint64_t)high << 32 | low) - since;
-        if (before % 2 == 0 && __atomic_load_n(&s->parallel_changes, __ATOMIC_ACQUIRE) == before) {
-            return value + ((int64_t)passed > 0 ? passed / (busy != 0 ? busy : 1) : 0);
-        }
-        __builtin_ia32_pause();
-    }
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return ((uint64_t)high << 32 | low) / (s->turns != 0 ? s->turns : 1);
 }
 
 struct cpu_stats {                       // k  two cache lines for each processor

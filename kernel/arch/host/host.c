@@ -155,6 +155,11 @@ uint64_t arch_tsc_hz(void)
     return 1000000; // one tick a microsecond
 }
 
+void arch_turns(void)
+{
+    host.turns = true;
+}
+
 void arch_power_off(uint32_t status)
 {
     fprintf(stderr, "power off %u\n", status);

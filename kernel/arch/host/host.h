@@ -33,6 +33,7 @@ struct host {
     uint64_t clock;
     uint64_t memory;
     bool     off;                               // arch_power_off was called
+    bool     turns;                             // arch_turns was called
     bool     bad_state;                         // arch_state_load refuses
     const uint8_t *input;                       // what comes next on the terminal
     uint32_t input_length;

@@ -247,7 +247,6 @@ static void check_busy(struct instance *in, uint32_t i)
 
     CHECK((in->spare >> i & 1) == (c->thread == NULL || c->thread->level < SHARE_WITHIN) || host.cpu[i].ipi ||
           !host.cpu[i].started);
-    CHECK((in->busy >> i & 1) == (c->thread != NULL) || !host.cpu[i].started);
     if (!(in->spare >> i & 1) || !host.cpu[i].started || host.cpu[i].ipi) {
         return;
     }

@@ -35,7 +35,7 @@ static uint64_t pm_timer_read(void)
     return port_read32(machine.acpi.pm_timer);
 }
 
-enum { PIT_CHANNEL_2 = 0x42, PIT_COMMAND = 0x43, PIT_GATE = 0x61 };
+enum { PIT_CHANNEL_0 = 0x40, PIT_CHANNEL_2 = 0x42, PIT_COMMAND = 0x43, PIT_GATE = 0x61 };
 
 static uint64_t pit_read(void)
 {
@@ -118,6 +118,14 @@ void clock_calibrate(void)
     }
     machine.apic_factor = (machine.apic_hz << 32) / machine.tsc_hz;
     apic_init();
+}
+
+// Pulses of channel 0, whose line is masked: it falls at one tick of the old interval timer and rises at the next.
+void arch_turns(void)
+{
+    port_write8(PIT_COMMAND, 0x34);                // channel 0, both bytes, a pulse for each so many ticks
+    port_write8(PIT_CHANNEL_0, 2);
+    port_write8(PIT_CHANNEL_0, 0);
 }
 
 uint64_t arch_tsc_hz(void)

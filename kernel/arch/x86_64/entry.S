@@ -122,8 +122,8 @@ idle:
     movq %gs:CPU_STACK_TOP, %rsp
 idle_begin:
     sti
-    hlt
-    jmp idle_begin
+1:  hlt
+    jmp 1b
 idle_end:
 
 // ---- exceptions and interrupts ----------------------------------------------------------------------------
