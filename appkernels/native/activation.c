@@ -13,6 +13,7 @@
 //
 // Where descriptors are few, loading one writes another back.  Found out, the keeper leaves fresh ones out for a while
 // (PRESSED) but for a few: what has been begun comes first, and the program needs the processor more than the keeper.
+// Meanwhile all that has begun comes round, so that nobody is written back for another one before it has run.
 //
 // The end: the space is unloaded, and with it what is in the program.  What is in a handler is loaded again until it
 // finds that the program ends (task_return) and leaves; then it waits for the keeper to bury it, who is the last.
@@ -194,9 +195,25 @@ static bool is_fresh(const struct task *t)
     return t->thread.state->depth == 0 && t->thread.state->run == RUN_FRESH;
 }
 
-// All that are not loaded, fresh ones as long as fewer than `most` are loaded; those in handlers first, since one of
-// them may have the lock.  ERR_AGAIN: there was no room for some; ERR_STALE: the space is gone.
-static err_t load_all(struct task *keeper, uint64_t most)
+static err_t load_one(struct task *keeper, struct task *t)
+{
+    return prepare(t) ? load(t) : end_badly(keeper, t);
+}
+
+// So many should be loaded now.  False: loading one has written another one back.
+static bool has_room(struct program *p, uint64_t loaded)
+{
+    bool room = count_loaded(p) >= loaded;
+
+    if (!room) {
+        p->pressed = ak_now() + ak_ticks_from_ns(PRESSED);
+    }
+    return room;
+}
+
+// All that are not loaded; those in handlers first, since one of them may have the lock.  ERR_AGAIN: there was no room
+// for some; ERR_STALE: the space is gone.
+static err_t load_all(struct task *keeper)
 {
     struct program *p = keeper->program;
     uint64_t loaded = count_loaded(p);
@@ -204,21 +221,66 @@ static err_t load_all(struct task *keeper, uint64_t most)
 
     for (uint64_t i = 0; i < 2 * p->note.activations && !program_ending(p); i++) {
         struct task *t = p->activation[i % p->note.activations];
-        if (is_loaded(t) || (i < p->note.activations && t->thread.state->depth == 0) ||
-            (is_fresh(t) && loaded >= most)) {
+        if (is_loaded(t) || (i < p->note.activations && t->thread.state->depth == 0)) {
             continue;
         }
-        err_t e = prepare(t) ? load(t) : end_badly(keeper, t);
+        err_t e = load_one(keeper, t);
         loaded += e == ERR_OK;
         worst = e != ERR_OK ? e : worst;
     }
-    if (count_loaded(p) < loaded) {
-        p->pressed = ak_now() + ak_ticks_from_ns(PRESSED);
+    (void)has_room(p, loaded);
+    return worst;
+}
+
+// Its handler waits, and would wait on: nobody has woken it, and its time has not come.
+static bool waits_on(const struct task *t)
+{
+    const struct thread_state *s = t->thread.state;
+
+    return s->depth > 0 && s->run == RUN_WAITING && __atomic_load_n(&t->thread.woken, __ATOMIC_SEQ_CST) == 0 &&
+           (s->deadline == 0 || ak_now() < s->deadline);
+}
+
+// The next one in turn: those that have begun, and then a fresh one.  NULL: that one is loaded.
+static struct task *next_in_turn(struct program *p, bool may_be_fresh)
+{
+    if (p->next < p->note.activations) {
+        struct task *t = p->activation[p->next++];
+        return is_loaded(t) || is_fresh(t) ? NULL : t;
+    }
+    p->next = 0;
+    for (uint64_t i = 0; i < p->note.activations && may_be_fresh; i++) {
+        struct task *t = p->activation[i];
+        if (!is_loaded(t) && is_fresh(t)) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+// There is no room for all: until one writes another one back.  The next round goes on behind it, so each has a time.
+static err_t load_in_turn(struct task *keeper)
+{
+    struct program *p = keeper->program;
+    uint64_t loaded = count_loaded(p);
+    err_t worst = ERR_OK;
+
+    for (uint64_t i = 0; i < 2 * p->note.activations && !program_ending(p); i++) {
+        struct task *t = next_in_turn(p, loaded < ak_system->cpus + FEW);
+        if (t == NULL || (waits_on(t) && t->thread.state->deadline == 0)) {
+            continue;
+        }
+        err_t e = waits_on(t) ? ERR_AGAIN : load_one(keeper, t);
+        loaded += e == ERR_OK;
+        worst = e != ERR_OK ? e : worst;
+        if (!has_room(p, loaded)) {
+            return worst;
+        }
     }
     return worst;
 }
 
-// ERR_AGAIN: there was no room, or somebody has the lock.
+// ERR_AGAIN: there was no room, or somebody has the lock, or it is not the program's turn.
 static err_t load_space(struct task *keeper)
 {
     struct program *p = keeper->program;
@@ -227,7 +289,7 @@ static err_t load_space(struct task *keeper)
     if (__atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) != 0) {
         return ERR_OK;
     }
-    if (!ak_mutex_try(&p->lock, &keeper->thread)) {
+    if (turn_begins(p) != 0 || !ak_mutex_try(&p->lock, &keeper->thread)) {
         return ERR_AGAIN;
     }
     if (__atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) == 0) {
@@ -291,6 +353,16 @@ void activation_leave(struct task *t)
     }
 }
 
+// The program gets on meanwhile, with what there is; or another one does, whose turn it is.
+static void rest(struct task *keeper, bool waits)
+{
+    struct program *p = keeper->program;
+    uint64_t until = ak_now() + ak_system->slice / (p->pressed > ak_now() ? 1 : 8), turn = waits ? turn_begins(p) : 0;
+
+    __atomic_store_n(&p->rests, turn > until ? turn : until, __ATOMIC_RELAXED);
+    task_sleep(keeper, p->rests);
+}
+
 static void keep(void *arg)
 {
     struct task *keeper = arg;
@@ -298,12 +370,11 @@ static void keep(void *arg)
 
     while (!program_ending(p)) {
         bool pressed = p->pressed > ak_now();
-        err_t s = load_space(keeper), e = load_all(keeper, pressed ? ak_system->cpus + FEW : p->note.activations);
+        err_t s = load_space(keeper), e = pressed ? load_in_turn(keeper) : load_all(keeper);
         if (s == ERR_OK && e == ERR_OK) {
             (void)ak_block(&keeper->thread, p->pressed > ak_now() ? p->pressed : 0);
         }
-        // The program gets on meanwhile, with what there is.
-        task_sleep(keeper, ak_now() + ak_system->slice / (p->pressed > ak_now() ? 1 : 8));
+        rest(keeper, s == ERR_AGAIN);
     }
     __atomic_store_n(&p->keeper, NULL, __ATOMIC_RELEASE);
     while (end_round(p) != 0) {
@@ -353,7 +424,8 @@ void activation_poll(struct program *programs, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct program *p = &programs[i];
         struct task *keeper = __atomic_load_n(&p->keeper, __ATOMIC_ACQUIRE);
-        if (keeper != NULL && !program_ending(p) && !is_complete(p)) {
+        bool rests = ak_now() < __atomic_load_n(&p->rests, __ATOMIC_RELAXED);
+        if (keeper != NULL && !rests && !program_ending(p) && !is_complete(p)) {
             ak_wake(&keeper->thread);
         }
     }

@@ -198,6 +198,7 @@ int ak_main(const struct kernel_info *info)
     static struct task_start start[PROGRAMS_MOST];
 
     for (unsigned i = 0; i < PROGRAMS_MOST; i++) {
+        programs[i].number = i;
         programs[i].priority = info->limits.max_priority > DEFAULT_PRIORITY ? DEFAULT_PRIORITY : 0;
         programs[i].highest = info->limits.max_priority > 0 ? info->limits.max_priority - 1 : 0;
         programs[i].alarm = UINT64_MAX;

@@ -119,6 +119,9 @@ err_t memory_load_space(struct task *t)
         }
         struct space_desc d = memory_space_desc(p);
         e = sys_space_load(&d, &p->as.id);
+        if (e == ERR_OK) {
+            turn_take(p);
+        }
     }
     if (e != ERR_OK) {
         p->as.id = 0;
@@ -132,7 +135,12 @@ err_t memory_load_space(struct task *t)
 
 void memory_space(struct task *t)
 {
+    uint64_t until;
+
     for (;;) {
+        while ((until = turn_begins(t->program)) != 0 && !program_ending(t->program)) {
+            task_sleep(t, until);
+        }
         program_lock(t);
         err_t e = memory_load_space(t);
         program_unlock(t);

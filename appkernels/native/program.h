@@ -9,6 +9,7 @@
 //   file.c    segments of bytes         call.c    calls      wait.c  waiting at words
 //   activation.c  programs that schedule their own threads: their area, loading activations, the end
 //   virtual.c     kernel threads as processors of a program: its alarm interrupts them
+//   turn.c    whose space is loaded when there is no room for all
 //
 // Locking: a mutex for each program covers its memory, its threads and their waiting.  Fields:
 // I immutable after the start  l program.lock  a atomic  k the keeper only  s the service thread only
@@ -58,6 +59,8 @@ struct program {
     uint64_t       ring_again;           // s  moment at which the next one is interrupted, if nobody has
     unsigned       turn;                 // s
     uint64_t       pressed;              // k  moment until which there are too few descriptors for all its activations
+    uint64_t       next;                 // k  index of the next activation in turn, while that is so
+    uint64_t       rests;                // a  moment until which its keeper does nothing: nobody wakes it
 };
 
 struct task {                            // a kernel thread of a program
@@ -143,6 +146,15 @@ err_t memory_load_space(struct task *t);
 
 // What space_load is given.
 struct space_desc memory_space_desc(const struct program *p);
+
+// ---- turn.c -----------------------------------------------------------------------------------------------
+
+// The moment at which the program may load its space, if that is to come; 0: now.  From then on it is in line.
+uint64_t turn_begins(const struct program *p);
+// It has loaded its space.
+void  turn_take(const struct program *p);
+// It is not in line any more.
+void  turn_leave(const struct program *p);
 
 // ---- activation.c -----------------------------------------------------------------------------------------
 

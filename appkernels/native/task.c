@@ -152,6 +152,7 @@ _Noreturn void task_exit(struct task *t)
     if (last) {
         __atomic_store_n(&p->ending, 1, __ATOMIC_SEQ_CST);
         aspace_destroy(&p->as);
+        turn_leave(p);
     }
     program_unlock(t);
     if (last) {
