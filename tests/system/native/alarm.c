@@ -17,6 +17,7 @@ void test_priorities(void)
     wrong += native_thread_begin(0x40000000, NOBODY, 0, 0, highest + 1) != ERR_INVAL;
     wrong += native_thread_priority(0, highest) != ERR_OK || native_thread_priority(0, own) != ERR_OK;
     check(wrong == 0 && own <= highest, "priorities up to a limit", wrong);
+    check(native_number("limit", 0) == highest, "which its line says", highest);
 }
 
 // ---- the alarm --------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 // priorities.c - a higher ready thread runs before a lower one, in all three ways.
 //
 // As many threads as there are processors compute at one priority.  A lower one does not run beside them, a higher one
-// does.  The levels are far enough from each other to be different ones of the supervisor, too (one to one).
+// does.  With several virtual processors that is so most of the time only: one of them may be stopped by the supervisor
+// with a thread in hand, which others do not see.  The levels are far enough from each other to be different ones of
+// the supervisor, too (one to one).
 #include "test.h"
 
 enum { LOW = 6, LOWEST = 2, BUSY = 20, HIGH = 26, TOP = 30 };
