@@ -369,7 +369,10 @@ static void balance_alarms(void)
         s = statistics();
     }
     check(s.contexts == s.ready + s.dropped + s.continued + s.nested, "contexts balance", s.contexts);
-    check(one_to_one() == (s.told[5] == 0) && s.told[5] == s.upcalls, "all upcalls are alarms", s.upcalls);
+    check(s.told[5] == s.upcalls, "all upcalls are alarms", s.upcalls);
+    if (native_number("interval", 0) != 0) {         // else a processor that idles may see to all waits
+        check(one_to_one() == (s.upcalls == 0), "and there are some", s.upcalls);
+    }
     native_print("alarms %lu contexts %lu recovered %lu nested %lu dropped %lu\n", (unsigned long)s.upcalls,
                  (unsigned long)s.contexts, (unsigned long)s.recovered, (unsigned long)s.nested,
                  (unsigned long)s.dropped);

@@ -1,9 +1,9 @@
 // priorities.c - a higher ready thread runs before a lower one, in all three ways.
 //
 // As many threads as there are processors compute at one priority.  A lower one does not run beside them, a higher one
-// does.  With several virtual processors that is so most of the time only: one of them may be stopped by the supervisor
-// with a thread in hand, which others do not see.  The levels are far enough from each other to be different ones of
-// the supervisor, too (one to one).
+// does.  On several processors of the library's that is so most of the time only: one whose list is empty takes what is
+// on the others', and does not see a thread that a handler has in hand.  The levels are far enough from each other
+// to be different ones of the supervisor, too (one to one).
 #include "test.h"
 
 enum { LOW = 6, LOWEST = 2, BUSY = 20, HIGH = 26, TOP = 30 };
@@ -78,7 +78,8 @@ void test_priorities(void)
     low = begin(notes, &low_ran, LOW);
     high = begin(notes, &high_ran, HIGH);
     check(noted(&high_ran, true), "a higher thread runs while others compute", 0);
-    check(!noted(&low_ran, false), "a lower one does not", low_ran);
+    bool ran = noted(&low_ran, false);
+    check(!ran || (processors > 1 && !one_to_one()), "a lower one does not", ran);
     if (one_to_one()) {
         changes(t, processors, low, &low_ran);
     }
