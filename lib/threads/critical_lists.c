@@ -46,6 +46,13 @@ CRITICAL void critical_schedule(struct thread *self, struct ready *from)
 
 CRITICAL void critical_ready(struct thread *self, struct thread *t)
 {
+    if (unusual(&t->looks)) {            // stopped there, it goes first: a higher one may wait for it (wait_looked_at)
+        struct ready *r = ready_take();
+        t->looks = LOOKS_FIRST;
+        ready_put_at(r, t, THREAD_PRIORITIES - 1, true);
+        guard_give(&r->lock);
+        return;
+    }
     make_ready(self, t);
 }
 CRITICAL struct thread *critical_take(struct ready *from)

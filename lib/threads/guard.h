@@ -57,10 +57,8 @@ INLINE void ready_append(struct ready *r, uint32_t p, struct thread *t)
     *(ready_link *)((char *)r->last[p] + offsetof(struct thread, next)) = t;
     r->last[p] = t;
 }
-INLINE void ready_put(struct ready *r, struct thread *t, bool first)
+INLINE void ready_put_at(struct ready *r, struct thread *t, uint32_t p, bool first)
 {
-    uint32_t p = t->priority;
-
     if (first && r->bits >> p & 1) {
         t->next = r->first[p];
         r->first[p] = t;
@@ -68,6 +66,10 @@ INLINE void ready_put(struct ready *r, struct thread *t, bool first)
         r->bits |= 1u << p;
         ready_append(r, p, t);
     }
+}
+INLINE void ready_put(struct ready *r, struct thread *t, bool first)
+{
+    ready_put_at(r, t, t->priority, first);
 }
 // The first of the highest level, of which there is one.
 INLINE struct thread *ready_get(struct ready *r)

@@ -52,6 +52,10 @@ enum flow_phase {                        // of handlers and idle flows; package.
 };
 
 enum { STOP_TIMEOUT = 1, STOP_CANCEL = 2 };              // why a wait ends too early
+enum look {                              // of a thread in thread_cancel()
+    LOOKS = 1,
+    LOOKS_FIRST = 2,                     // it was stopped, and went on before higher ones
+};
 enum after_wait {
     AFTER_LATE = 1,                      // it was switched to although a higher one was ready
     AFTER_TIMED = 2,                     // it has a timer
@@ -101,6 +105,7 @@ struct thread {
     char *bottom;                        // I  the page below is a guard
     uint32_t blocked;                    // h  in the supervisor or the owner
     uint32_t key_serial[THREAD_KEYS];    // o
+    uint32_t looks;                      // o h  at another's wait, who may have to wait for that (enum look)
     void *key[THREAD_KEYS];              // o
     uint64_t light[10];                  // of one that was recovered, as in struct recovery_end
     struct recovery_end end;

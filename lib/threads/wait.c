@@ -45,7 +45,7 @@ struct thread *wait_after(struct thread *self)
     }
     return self;
 }
-// Until nobody looks any more.
+// Until nobody looks any more.  Who does may be lower than self: critical_ready() sees to it that it runs.
 struct thread *wait_looked_at(struct thread *self)
 {
     while (__atomic_load_n(&self->stopping, __ATOMIC_ACQUIRE) != 0) {
@@ -70,10 +70,16 @@ void thread_cancel(struct thread *thread)
 {
     struct thread *self = thread_self();
 
+    *(volatile uint32_t *)&self->looks = LOOKS;
     __atomic_fetch_add(&thread->stopping, 1, __ATOMIC_SEQ_CST);
     critical_stop(self, thread, STOP_CANCEL);
     __atomic_fetch_sub(&thread->stopping, 1, __ATOMIC_RELEASE);  // pairs with wait_end()
+    bool first = *(volatile uint32_t *)&self->looks == LOOKS_FIRST;
+    *(volatile uint32_t *)&self->looks = 0;
     after_wake(self);
+    if (first) {
+        thread_yield();
+    }
 }
 void thread_test_cancel(void)
 {
