@@ -18,6 +18,8 @@
 #include <cmocka.h>
 
 #include "../threads_impl.h"
+#include "held.h"
+#include "operations.h"
 #include "paths.h"
 #include "work.h"
 
@@ -145,6 +147,10 @@ static enum host_op trap(uint64_t *rip)
         declines = host.declined;
         try_later(last);
     }
+    if (held_quiet) {
+        try_later(i);
+        return HOST_NONE;
+    }
     while (slots_free() > MANY && declineds > 0) {
         uint32_t later = declined[--declineds];
         put(later, later == i ? place[i].code : INT3);
@@ -184,7 +190,7 @@ static void check_slots(void)
         exit(5);
     }
 }
-static void run(uint64_t seed, unsigned processors, void *(*first)(void *))
+static void run(uint64_t seed, unsigned processors, void *(*first)(void *), void (*prepare)(struct threads_setup *))
 {
     struct threads_setup setup = {.spins = 3, .interval = 1000};
     struct threads_statistics s;
@@ -195,11 +201,14 @@ static void run(uint64_t seed, unsigned processors, void *(*first)(void *))
     host.trap = trap;
     work_steps = 3;
     host_begin(&setup, processors);
+    if (prepare != NULL) {
+        prepare(&setup);
+    }
     if (threads_begin(&setup, first, (void *)ROUNDS) != THREAD_OK) {
         exit(2);
     }
     put_all(true);
-    host_run(processors, 10);
+    host_run(processors, prepare != NULL ? 0 : 10);
     put_all(false);
     check_slots();
     threads_read_statistics(&s);
@@ -213,7 +222,7 @@ static void run(uint64_t seed, unsigned processors, void *(*first)(void *))
 }
 static void run_work(uint64_t seed, unsigned processors)
 {
-    run(seed, processors, work_first);
+    run(seed, processors, work_first, NULL);
     if (work_result != work_expected(ROUNDS)) {
         fprintf(stderr, "result %lu, expected %lu\n", work_result, work_expected(ROUNDS));
         exit(3);
@@ -224,7 +233,7 @@ static void work_4(void) { run_work(2, 4); }
 
 static void run_paths(uint64_t seed, unsigned processors)
 {
-    run(seed, processors, paths_first);
+    run(seed, processors, paths_first, NULL);
     if (paths_failed != 0) {
         fprintf(stderr, "paths.c: line %d\n", paths_failed);
         exit(3);
@@ -233,10 +242,28 @@ static void run_paths(uint64_t seed, unsigned processors)
 static void paths_1(void) { run_paths(3, 1); }
 static void paths_2(void) { run_paths(4, 2); }
 
-// Of each part so many of 100 instructions at least.  What is not reached: kernel threads (exit_kernel, wait_after and
-// a branch in most critical functions), the library's beginning, processors without upcalls (threads_processor), waits
-// for locks that nobody wanted at that moment, and races of two processors that did not happen in a run.
-static const unsigned least[PARTS] = {[PART_CRITICAL] = 60, [PART_COPY] = 65, [PART_SPIN] = 5, [PART_REST] = 70};
+static void run_operations(uint64_t seed, unsigned processors)
+{
+    run(seed, processors, held_first, held_begin);
+    if (operation_failed != NULL) {
+        fprintf(stderr, "%s: line %d\n", operation_failed, operation_failed_line);
+        exit(3);
+    }
+}
+static void operations_1(void) { run_operations(5, 1); }
+
+// Of each part so many of 100 instructions at least.  What is never reached, by name:
+//   kernel threads         exit_kernel, kernel_main, critical_exit_kernel, kernel_wait in wait_after, and a branch on
+//                          threads.on_kernel in every critical function that waits, wakes or frees
+//   before the first upcall    threads_begin, thread_record, make_handlers in it, timers_tick, threads_become,
+//                          threads_become_idle
+//   no upcalls             threads_processor, and `slots == 0` in scheduler_loop
+//   never comes back       package_end (a worker's fault)
+//   only inlined           event_add and units_watch as functions of their own
+//   races of two processors    give_back() in the waits, what follows a failed exchange, who waits for a guard at the
+//                          moment that the copy wants it (half of threads_spin_recovery): they happen in some runs
+// How far the rest comes differs from run to run by some percent, so bounds are below that.
+static const unsigned least[PARTS] = {[PART_CRITICAL] = 70, [PART_COPY] = 76, [PART_SPIN] = 25, [PART_REST] = 73};
 
 static void report(void)
 {
@@ -258,7 +285,7 @@ static void report(void)
         }
         printf("%s: stopped at %u of %u instructions\n", part_name[p], there, all);
         fflush(stdout);
-        assert_true(there * 100 >= all * least[p]);
+        assert_true(all != 0 && there * 100 >= all * least[p]);
     }
 }
 static void test_every(void **state)
@@ -273,6 +300,7 @@ static void test_every(void **state)
     host_child(work_4);
     host_child(paths_1);
     host_child(paths_2);
+    host_child(operations_1);
     report();
 }
 
