@@ -1,0 +1,139 @@
+// moments.c - a preemption some instructions after the beginning of an operation, and after that of the upcall.
+//
+// An interval timer of the activation, which the supervisor begins to count when it looks, so there is a call.  Under
+// --icount a tick is an instruction, and the way out of the supervisor is as long each time.  One processor.
+#include "every.h"
+
+enum { LOCKS = 8, PIECE = 32768 };
+
+static const struct plan *plan;
+static struct moment moment;
+static uint32_t *held, *lock[LOCKS];             // a lock that another processor has; those that it may have
+static unsigned locks;
+static uint64_t seed;
+static enum operation_memory memory;
+static bool ending;
+uint32_t every_looks;                            // entry.S
+
+void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation);
+
+static uint64_t random(uint64_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (seed * 0x2545f4914f6cdd1dull >> 33) % below;
+}
+static void count_from_here(struct activation_user *user, uint64_t ticks)
+{
+    user->interval = ticks;
+    threads.machine.processors();
+}
+static void hold(uint32_t *which)
+{
+    if (held == NULL && __atomic_load_n(which, __ATOMIC_RELAXED) == 0) {
+        __atomic_store_n(which, 1, __ATOMIC_RELEASE);
+        held = which;
+    }
+}
+static void give_free(void)
+{
+    if (held != NULL) {
+        __atomic_store_n(held, 0, __ATOMIC_RELEASE);
+        held = NULL;
+    }
+}
+// Upcalls are disabled, and this is no thread.
+void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation)
+{
+    bool stopped = false;
+
+    for (uint32_t n = 0; n < events && first < threads.machine.slots; n++) {
+        const struct upcall_slot *slot = &threads.machine.slot[first];
+        first = slot->next;
+        if (slot->kinds & (UPCALL_PREEMPTED | UPCALL_INTERVAL | UPCALL_ALARM)) {
+            moment.fresh |= places_stopped(slot->context.rip);
+        }
+        if (slot->kinds & (UPCALL_PREEMPTED | UPCALL_INTERVAL)) {
+            moment.at[moment.stops % STOPS] = slot->context.rip;
+            stopped = true;
+        }
+    }
+    moment.stops += stopped;
+    give_free();
+    if (moment.stops < plan->stops && !ending) {                // what has blocked goes on here
+        if (plan->seed != 0 && held == NULL && random(2) == 0) {
+            hold(lock[random(locks)]);
+        }
+        count_from_here((struct activation_user *)activation->user, plan->after[moment.stops]);
+    }
+}
+// No upcall comes before the timer counts, so the activation is this one.
+void operation_begin(void)
+{
+    struct activation_user *user;
+
+    __asm__ volatile("movl $1, %%gs:4096 + 24\n\tmovq %%gs:8, %0" : "=r"(user) : : "memory");
+    ending = false;
+    every_looks = 1;
+    moment.stops = 0;
+    if (plan->seed != 0 && random(2) == 0) {
+        hold(lock[random(locks)]);
+    }
+    count_from_here(user, plan->after[0]);
+    *(volatile uint32_t *)&user->disabled = 0;
+}
+void operation_end(void)
+{
+    *(volatile bool *)&ending = true;
+    give_free();
+    for (uint32_t i = 0; i < threads.machine.activations; i++) {
+        threads.machine.activation[i].interval = 0;
+    }
+    threads.machine.processors();
+    every_looks = 0;
+}
+void operation_may_hold(uint32_t *which)
+{
+    if (locks < LOCKS) {
+        lock[locks++] = which;
+    }
+}
+void operation_hold(uint32_t *which)
+{
+    hold(which);
+}
+void operation_memory(enum operation_memory how)
+{
+    memory = how;
+}
+uint64_t operation_clock(void)
+{
+    return threads_native_clock();
+}
+void *moments_memory(size_t bytes)
+{
+    static uint8_t piece[PIECE] __attribute__((aligned(ABI_PAGE)));
+
+    if (memory == MEMORY_NONE) {
+        return NULL;
+    }
+    return memory == MEMORY_SAME && bytes <= PIECE ? piece : threads_native_memory(bytes);
+}
+void moments_begin(void)
+{
+    threads.machine.user->tick = 1;
+    threads.machine.processors();
+}
+struct moment moments_run(const struct operation *o, const struct plan *p)
+{
+    moment = (struct moment){0};
+    plan = p;
+    seed = p->seed;
+    locks = 0;
+    operation_may_hold(&threads.ready[0].lock);
+    operation_may_hold(&threads.timer_lock);
+    o->run();
+    plan = NULL;
+    return moment;
+}
