@@ -3,7 +3,7 @@
 //
 // Words: busy=N pausing=N blocking=N work=INSTRUCTIONS.  Each busy thread executes so many instructions.  A pausing one
 // looks at a word with PAUSE until they are through, a blocking one is in the kernel most of the time until then.
-// Prints what passed of the parallel clock from the first busy thread's begin to the last one's end.
+// Prints what passed of the parallel clock from the first busy thread's begin to the last one's end, and when it began.
 #include <native.h>
 
 enum { STACK = 16 * 1024, MOST = 64, BLOCK = 1000000 };
@@ -97,6 +97,6 @@ int native_main(const struct native_info *info)
             (void)native_wait(&worker[i].running, 1, 0);
         }
     }
-    native_print("parallel: took %lu\n", (unsigned long)(last - first));
+    native_print("parallel: took %lu from %lu\n", (unsigned long)(last - first), (unsigned long)first);
     return 0;
 }
