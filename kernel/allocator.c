@@ -4,6 +4,7 @@
 #include "atomic.h"
 #include "fair.h"
 #include "instance.h"
+#include "place.h"
 #include "sched.h"
 #include "share.h"
 #include "upcall.h"
@@ -17,42 +18,43 @@ static uint32_t min_of(uint32_t a, uint32_t b)
 
 // ---- the input of the policy ----------------------------------------------------------------------------------
 
-static uint32_t count_list(const struct list *l, uint32_t most, uint32_t *looks)
+static uint32_t count_list(const struct list *l, uint32_t most, uint32_t *looks, uint64_t *where)
 {
     uint32_t count = 0;
 
     for (const struct list *n = l->next; n != l && count < most && *looks > 0; n = n->next, --*looks) {
-        count += list_entry(n, struct thread, queue)->act == ACT_NONE;
+        const struct thread *t = list_entry(n, struct thread, queue);
+        count += t->act == ACT_NONE;
+        *where |= t->level >= SHARE_WITHIN ? t->kern->within : ~t->kern->within;
     }
     return count;
 }
 
-// Threads that claim a processor each, by level, from the highest on: not more than there are processors count.  Gives
-// the levels that may have some.
-static uint64_t count_threads(struct instance *in, uint32_t threads[CPU_LEVELS])
+// Threads that claim a processor each, by level, from the highest on: not more than there are processors count.
+static void count_threads(struct instance *in, struct fair *f)
 {
-    uint64_t levels = 0;
     uint32_t total = 0, looks = LOOKS;
 
     for (uint32_t i = 0; i < in->cpus; i++) {
         const struct cpu *c = &in->cpu[i];
+        f->runs[i] = CPU_LEVELS;
         if (c->thread != NULL && c->thread->act == ACT_NONE) {
-            threads[c->thread->level]++;
-            levels |= 1ull << c->thread->level;
+            f->runs[i] = (uint8_t)c->thread->level;
+            f->threads[c->thread->level]++;
+            f->levels |= 1ull << c->thread->level;
         }
-        levels |= c->ready_mask;
+        f->levels |= c->ready_mask;
     }
-    for (uint64_t mask = levels; mask != 0 && total < in->cpus;) {
+    for (uint64_t mask = f->levels; mask != 0 && total < in->cpus;) {
         uint32_t level = 63 - (uint32_t)__builtin_clzll(mask);
         mask &= ~(1ull << level);
         for (uint32_t i = 0; i < in->cpus; i++) {
             if (in->cpu[i].ready_mask >> level & 1) {
-                threads[level] += count_list(&in->cpu[i].ready[level], in->cpus, &looks);
+                f->threads[level] += count_list(&in->cpu[i].ready[level], in->cpus, &looks, &f->where[level]);
             }
         }
-        total += threads[level];
+        total += f->threads[level];
     }
-    return levels;
 }
 
 // What it asks for.  Something that waits to be told or to go on needs one, which the space has until it gives it back;
@@ -75,23 +77,17 @@ static uint32_t wants(struct instance *in, const struct space *s)
     return min_of(wanted + c->handlers, in->cpus);
 }
 
-// Within its kernel's share somewhere is within.
-static uint32_t level_of(const struct instance *in, const struct space *s)
+// Where its kernel is within its share, if that is anywhere.
+static uint32_t level_of(const struct space *s)
 {
-    const struct appkernel *k = s->manager;
-    uint32_t base = 0;
-
-    for (uint32_t i = 0; i < in->cpus && base == 0; i++) {
-        base = k->share[i].base;
-    }
-    return base + min_of(s->claims.priority, k->limits.max_priority);
+    return (s->manager->within != 0 ? SHARE_WITHIN : 0) + min_of(s->claims.priority, s->manager->limits.max_priority);
 }
 
 // Has what the policy knows of this space changed?
 static bool ask(struct instance *in, struct space *s)
 {
     struct claims *c = &s->claims;
-    uint32_t level = level_of(in, s), wanted = wants(in, s);
+    uint32_t level = level_of(s), wanted = wants(in, s);
     bool other = level != c->level || wanted != c->wants;
 
     c->level = (uint8_t)level;
@@ -115,8 +111,8 @@ static struct thread *running_on(struct cpu *c, const struct space *s)
     return t != NULL && t->home == s && t->act == ACT_CLAIM && !t->drop ? t : NULL;
 }
 
-// The one that matters least to its program; if `waited` is set, first those for whose processor somebody waits, else
-// one that can be interrupted, unless one is about to be.
+// The one that matters least to its program; if `waited` is set, first those that have idle time only, then those for
+// whose processor somebody waits, else one that can be interrupted, unless one is about to be.
 static struct thread *least(struct instance *in, const struct space *s, bool waited)
 {
     struct thread *best = NULL;
@@ -131,7 +127,8 @@ static struct thread *least(struct instance *in, const struct space *s, bool wai
         if (t == NULL || (!waited && activation_quiet(t))) {
             continue;
         }
-        uint64_t rank = load_relaxed(&t->user->priority) | (uint64_t)(waited && c->ready_count == 0) << 32;
+        uint64_t rank = load_relaxed(&t->user->priority) | (uint64_t)(waited && c->ready_count == 0) << 32 |
+                        (uint64_t)(waited && t->level >= SHARE_WITHIN) << 33;
         if (best == NULL || rank < best_rank) {
             best = t;
             best_rank = rank;
@@ -151,7 +148,22 @@ static struct thread *ready_claim(struct space *s)
     return NULL;
 }
 
-// One claim less, if that can be.  One in a handler leaves its processor when the handler goes back.
+// t, which runs, is to leave its processor: in a handler, when that goes back.
+static void drop(struct cpu *cpu, struct thread *t)
+{
+    if (t == cpu->thread && t->depth == 0) {
+        sched_leave(cpu);
+        activation_dropped(cpu, t);
+        return;
+    }
+    t->drop = t->upcall = t->due = true;
+    t->home->claims.dropping++;
+    if (t != cpu->thread) {
+        sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
+    }
+}
+
+// One claim less, if that can be.
 static bool take_back(struct cpu *cpu, struct space *s)
 {
     struct thread *t = s->claims.entering != 0 ? ready_claim(s) : NULL;
@@ -164,16 +176,7 @@ static bool take_back(struct cpu *cpu, struct space *s)
     if (t == NULL) {
         return false;
     }
-    if (t == cpu->thread && t->depth == 0) {
-        sched_leave(cpu);
-        activation_dropped(cpu, t);
-        return true;
-    }
-    t->drop = t->upcall = t->due = true;
-    s->claims.dropping++;
-    if (t != cpu->thread) {
-        sched_poke(cpu, &cpu->instance->cpu[t->cpu]);
-    }
+    drop(cpu, t);
     return true;
 }
 
@@ -257,20 +260,22 @@ void allocator_event(struct cpu *cpu, struct space *s)
 }
 
 // The policy's answer for each space.
-static void share_out(struct cpu *cpu)
+static void share_out(struct cpu *cpu, struct fair *f, struct claimant *all)
 {
     struct instance *in = cpu->instance;
-    struct claimant all[CLAIMANTS_MOST];
-    uint32_t threads[CPU_LEVELS] = {0}, n = 0;
+    uint32_t n = 0;
 
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         const struct claims *c = &space_of(l)->claims;
-        all[n++] = (struct claimant){.level = c->level, .wants = c->wants};
+        uint64_t within = space_of(l)->manager->within;
+        all[n++] = (struct claimant){.level = c->level, .wants = c->wants, .holds = c->holds,
+                                     .space = space_of(l), .where = within != 0 ? within : UINT64_MAX};
     }
-    uint64_t levels = count_threads(in, threads);
-    fair_share(in->cpus, levels, threads, all, n);
+    count_threads(in, f);
     if (in->delegate.on) {
-        delegate_run(cpu, levels, threads, all, n);
+        delegate_run(cpu, f, all, n);
+    } else {
+        fair_share(f, all, n);
     }
     n = 0;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
@@ -282,9 +287,54 @@ static void share_out(struct cpu *cpu)
     in->work += n * WORK_ASK;
 }
 
+// ---- where they run -------------------------------------------------------------------------------------------
+
+// Claims in line where the kernel is over its share go where it is not.
+static void line_up(struct cpu *cpu, struct space *s)
+{
+    for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
+        struct thread *t = list_entry(n, struct thread, sibling);
+        if (t->act == ACT_CLAIM && t->status == THREAD_READY && t->level < SHARE_WITHIN) {
+            struct cpu *to = place_for(cpu, t);
+            if (level_on(to, t) > t->level) {
+                sched_move(cpu, t, to);
+            }
+        }
+    }
+}
+
+// Where a processor that a space is to have, within its share, has only what is over its share, a claim comes from one
+// that is not to be the space's.
+static void put(struct cpu *cpu, const struct fair *f, const struct claimant *all)
+{
+    struct instance *in = cpu->instance;
+
+    for (uint64_t spare = in->spare; spare != 0; spare &= spare - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(spare);
+        struct space *s = f->owner[i] != FAIR_NOBODY ? all[f->owner[i]].space : NULL;
+        struct cpu *c = &in->cpu[i];
+        bool lacks = s != NULL && s->manager->within >> i & 1 && running_level(c) < SHARE_WITHIN &&
+                     highest(c->ready_mask) < SHARE_WITHIN;
+        for (uint64_t mask = lacks ? s->claims.holds : 0; mask != 0; mask &= mask - 1) {
+            uint32_t from = (uint32_t)__builtin_ctzll(mask);
+            struct thread *old = f->owner[from] != f->owner[i] ? running_on(&in->cpu[from], s) : NULL;
+            struct thread *t = old != NULL ? activation_claim(s) : NULL;
+            if (t != NULL) {
+                sched_place(t, i);
+                sched_ready(cpu, t);
+                drop(cpu, old);
+                break;
+            }
+        }
+        in->work += in->cpus;
+    }
+}
+
 void allocator_run(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
+    struct fair f;
+    struct claimant claimant[CLAIMANTS_MOST];
     bool all = (in->realloc & REALLOC_ALL) != 0, deal = all;
 
     in->realloc = 0;
@@ -296,13 +346,17 @@ void allocator_run(struct cpu *cpu)
         }
     }
     if (deal) {
-        share_out(cpu);
+        f = (struct fair){.processors = in->cpus};
+        share_out(cpu, &f, claimant);
     }
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         const struct claims *c = &space_of(l)->claims;
         if (c->changed & LOOK_CLAIMS) {
             adjust(cpu, space_of(l));
             see_to_events(cpu, space_of(l));
+            if (deal && c->entering != 0 && (f.all & ~space_of(l)->manager->within) != 0) {
+                line_up(cpu, space_of(l));
+            }
         }
         in->realloc |= c->changed != 0 ? REALLOC_SPACES : 0;
         if (!work_left(in)) {            // the next step goes on behind this one
@@ -311,5 +365,8 @@ void allocator_run(struct cpu *cpu)
             list_insert_before(l->next, &in->claimants);
             return;
         }
+    }
+    if (deal) {
+        put(cpu, &f, claimant);
     }
 }

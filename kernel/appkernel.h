@@ -44,6 +44,7 @@ struct appkernel {
     bool             narrower;               // l  it takes rights away
     uint32_t         scan;                   // l  progress of an unload or a grant over threads and spaces
     struct share    *share;                  // l  one for each processor
+    uint64_t         within;                 // l  processors where it is within its share, a bit each
     uint8_t         *rights;                 // l  2 bits for each page group
 };
 

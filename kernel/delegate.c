@@ -1,15 +1,11 @@
 // delegate.c - the allocator's policy in the hands of a server.  See delegate.h.
 #include "delegate.h"
 
+#include "base.h"
 #include "instance.h"
 #include "signal.h"
 
 _Static_assert((uint32_t)ALLOCATION_CLAIMANTS == CLAIMANTS_MOST, "all claimants are in a question");
-
-static uint32_t min_of(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
 
 static struct allocation_question *question(const struct instance *in)
 {
@@ -18,19 +14,15 @@ static struct allocation_question *question(const struct instance *in)
 
 // Does each level use as many processors with these limits, in limit[].wants, as it would without?  Then it also does
 // where threads take some of them first.
-static bool fits(uint32_t processors, const struct claimant *c, const struct claimant *limit, uint32_t n)
+static bool fits(uint32_t processors, struct claimant *c, struct claimant *limit, uint32_t n)
 {
-    uint32_t wants[CPU_LEVELS] = {0}, limits[CPU_LEVELS] = {0};
-    bool good = true;
+    struct fair with = {.processors = processors}, without;
 
-    for (uint32_t i = 0; i < n; i++) {
-        wants[c[i].level] += c[i].wants;
-        limits[c[i].level] += limit[i].wants;
-    }
-    for (uint32_t level = CPU_LEVELS; level-- > 0; processors -= min_of(processors, wants[level])) {
-        good = good && min_of(processors, wants[level]) == min_of(processors, limits[level]);
-    }
-    return good;
+    memset(with.runs, CPU_LEVELS, sizeof(with.runs));
+    without = with;
+    fair_share(&without, c, n);
+    fair_share(&with, limit, n);
+    return memcmp(with.left, without.left, sizeof(with.left)) == 0;
 }
 
 // ---- asking ---------------------------------------------------------------------------------------------------
@@ -47,7 +39,9 @@ static bool match(const struct instance *in, const struct claimant *all, uint32_
         bool known = i < d->count && list_entry(l, struct space, claims.link)->o.id == d->space[i];
         same = same && known && c->level == all[i].level && c->wants == all[i].wants;
         limit[i] = all[i];
-        limit[i].wants = known && d->holds ? min_of(c->gets, all[i].wants) : all[i].wants;
+        if (known && d->holds && d->most[i] < limit[i].wants) {
+            limit[i].wants = d->most[i];
+        }
     }
     return same;
 }
@@ -63,7 +57,8 @@ static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const s
     for (uint32_t i = 0; i < n; i++, l = l->next) {
         const struct space *s = list_entry(l, struct space, claims.link);
         d->space[i] = s->o.id;
-        d->claim[i] = (struct claimant){.level = all[i].level, .wants = all[i].wants, .gets = limit[i].wants};
+        d->claim[i] = (struct claimant){.level = all[i].level, .wants = all[i].wants, .where = all[i].where};
+        d->most[i] = limit[i].wants;
         q->claimant[i] = (struct allocation_claimant){s->o.id, s->manager->cookie, all[i].level, all[i].wants,
                                                       s->claims.held, 0};
     }
@@ -75,7 +70,7 @@ static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const s
     d->on = signal_raise(cpu, arch_pa(q) >> ABI_PAGE_SHIFT, 0) != 0;
 }
 
-void delegate_run(struct cpu *cpu, uint64_t levels, const uint32_t *threads, struct claimant *all, uint32_t n)
+void delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_t n)
 {
     struct instance *in = cpu->instance;
     struct delegate *d = &in->delegate;
@@ -93,8 +88,10 @@ void delegate_run(struct cpu *cpu, uint64_t levels, const uint32_t *threads, str
         ask(cpu, all, n, limit);
     }
     device_alarm(cpu, ALLOCATION_PAGE / 2, d->asked + (d->open ? patience : pause));
-    if (d->on && d->holds && fits(in->cpus, all, limit, n)) {
-        fair_share(in->cpus, levels, threads, limit, n);
+    bool good = d->on && d->holds && fits(in->cpus, all, limit, n);
+    fair_share(f, all, n);
+    if (good) {
+        fair_share(f, limit, n);
         for (uint32_t i = 0; i < n; i++) {
             all[i].gets = limit[i].gets;
             all[i].most = all[i].most < all[i].gets ? all[i].gets : all[i].most;
@@ -106,23 +103,24 @@ void delegate_run(struct cpu *cpu, uint64_t levels, const uint32_t *threads, str
 
 static bool accept(const struct instance *in, struct delegate *d, const struct allocation_answer *a)
 {
-    struct claimant c[ALLOCATION_CLAIMANTS];
+    struct claimant limit[ALLOCATION_CLAIMANTS];
     uint32_t sum = 0;
 
     if (load_relaxed(&a->count) != d->count) {
         return false;
     }
-    for (uint32_t i = 0; i < d->count; sum += c[i++].wants) {
-        c[i].wants = load_relaxed(&a->claimant[i].processors);
-        if (load_relaxed(&a->claimant[i].space) != d->space[i] || c[i].wants > d->claim[i].wants) {
+    for (uint32_t i = 0; i < d->count; sum += limit[i++].wants) {
+        limit[i] = d->claim[i];
+        limit[i].wants = load_relaxed(&a->claimant[i].processors);
+        if (load_relaxed(&a->claimant[i].space) != d->space[i] || limit[i].wants > d->claim[i].wants) {
             return false;
         }
     }
-    if (sum > in->cpus || !fits(in->cpus, d->claim, c, d->count)) {
+    if (sum > in->cpus || !fits(in->cpus, d->claim, limit, d->count)) {
         return false;
     }
     for (uint32_t i = 0; i < d->count; i++) {
-        d->claim[i].gets = c[i].wants;
+        d->most[i] = limit[i].wants;
     }
     return true;
 }

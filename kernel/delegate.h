@@ -20,11 +20,12 @@ struct delegate {                              // all l
     uint64_t number, asked;                    // of the last question; when
     uint32_t count;                            // claimants in it
     oid_t    space[ALLOCATION_CLAIMANTS];
-    struct claimant claim[ALLOCATION_CLAIMANTS];       // `gets`: the most that each may have, while an answer holds
+    struct claimant claim[ALLOCATION_CLAIMANTS];
+    uint32_t most[ALLOCATION_CLAIMANTS];       // that each may have, while an answer holds
 };
 
-// Somebody has taken over, and the allocator has dealt the n claimants their fair shares: ask what is to be asked, and
-// replace the shares by what his answer leaves of them.  Arguments as of fair_share().
-void  delegate_run(struct cpu *cpu, uint64_t levels, const uint32_t *threads, struct claimant *all, uint32_t n);
+// Somebody has taken over: ask what is to be asked, and deal the n claimants what his answer leaves of fair shares.
+// Arguments as of fair_share().
+void  delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_t n);
 // The answer's page was signalled.
 err_t delegate_answer(struct cpu *cpu);

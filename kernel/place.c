@@ -87,9 +87,8 @@ struct thread *place_steal(struct cpu *cpu, int above)
         for (uint64_t mask = other->ready_mask; mask != 0;) {
             int level = highest(mask);
             mask &= ~(1ull << level);
-            struct thread *t = first_above(&other->ready[level], cpu, above);
-            if (t != NULL) {
-                best = t;
+            for (struct thread *t; (t = first_above(&other->ready[level], cpu, above)) != NULL;) {
+                best = t;                // of one list some may be within their share here
                 above = (int)level_on(cpu, t);
             }
         }

@@ -40,6 +40,7 @@ static void set_base(struct cpu *c, struct share *s, uint32_t base)
     if (s->base != base) {
         s->base = base;
         s->usage->over = base == 0;
+        s->kern->within ^= 1ull << c->number;
         sched_regroup(c, s->kern);
     }
 }
@@ -159,6 +160,7 @@ void share_init(struct instance *in, struct appkernel *k, const uint8_t *percent
 {
     struct kernel_usage *usage = arch_phys(in->system + SYSTEM_USAGE_PAGE * ABI_PAGE);
 
+    k->within = 0;
     for (uint32_t i = 0; i < in->cpus; i++) {
         struct share *s = &k->share[i];
         s->kern = k;
@@ -167,6 +169,7 @@ void share_init(struct instance *in, struct appkernel *k, const uint8_t *percent
         s->percent = 100;
         set_percent(&in->cpu[i], s, percent[i]);
         s->base = percent[i] == 0 ? 0 : SHARE_WITHIN;
+        k->within |= (uint64_t)(percent[i] != 0) << i;
         s->paid = arch_now() - SHARE_RETURN * in->slice;
         list_init(&s->link);
     }

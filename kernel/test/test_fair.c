@@ -13,6 +13,20 @@
 
 enum { LEVEL = 40, MANY = 64 };
 
+// No claimant but has its level everywhere, and no thread runs.
+static void deal(uint32_t processors, uint64_t levels, const uint32_t *threads, struct claimant *c, uint32_t n)
+{
+    struct fair f = {.processors = processors, .levels = levels};
+
+    memcpy(f.threads, threads, sizeof(f.threads));
+    memset(f.runs, CPU_LEVELS, sizeof(f.runs));
+    memset(f.where, 255, sizeof(f.where));
+    for (uint32_t i = 0; i < n; i++) {
+        c[i].where = UINT64_MAX;
+    }
+    fair_share(&f, c, n);
+}
+
 static void expect(uint32_t processors, uint32_t threads, const uint32_t *wants, const uint32_t *gets, uint32_t n)
 {
     uint32_t at[CPU_LEVELS] = {[LEVEL] = threads};
@@ -21,7 +35,7 @@ static void expect(uint32_t processors, uint32_t threads, const uint32_t *wants,
     for (uint32_t i = 0; i < n; i++) {
         c[i] = (struct claimant){.level = LEVEL, .wants = wants[i], .gets = 77};
     }
-    fair_share(processors, UINT64_MAX, at, c, n);
+    deal(processors, UINT64_MAX, at, c, n);
     for (uint32_t i = 0; i < n; i++) {
         assert_int_equal(c[i].gets, gets[i]);
     }
@@ -51,11 +65,11 @@ static void higher_first(void **state)
     struct claimant c[] = {{.level = 30, .wants = 8}, {.level = 40, .wants = 2}, {.level = 60, .wants = 1}};
 
     (void)state;
-    fair_share(6, 1ull << 50 | 1ull << 30, threads, c, 3);
+    deal(6, 1ull << 50 | 1ull << 30, threads, c, 3);
     assert_int_equal(c[2].gets, 1);
     assert_int_equal(c[1].gets, 2);
     assert_int_equal(c[0].gets, 1);              // 6 - 1 - 1 - 2 = 2, shared with two threads: one each, in turns
-    fair_share(3, UINT64_MAX, threads, c, 3);
+    deal(3, UINT64_MAX, threads, c, 3);
     assert_int_equal(c[1].gets, 1);
     assert_int_equal(c[0].gets, 0);
 }
@@ -95,7 +109,7 @@ static void at_random(void **state)
         for (uint32_t i = 0; i < n; i++) {
             c[i] = (struct claimant){.level = LEVEL, .wants = (uint32_t)rand() % 20};
         }
-        fair_share(processors, UINT64_MAX, threads, c, n);
+        deal(processors, UINT64_MAX, threads, c, n);
         invariants(processors, threads[LEVEL], c, n);
     }
 }
@@ -155,12 +169,52 @@ static void as_defined(void **state)
         }
         memcpy(want, c, sizeof(c));
         naive(processors, threads, want, n);
-        fair_share(processors, levels, threads, c, n);
+        deal(processors, levels, threads, c, n);
         for (uint32_t i = 0; i < n; i++) {
             assert_int_equal(c[i].gets, want[i].gets);
             assert_int_equal(c[i].most, naive_most(processors, threads, c, n, i));
         }
     }
+}
+
+struct partial {
+    uint32_t wants, gets;
+    uint64_t where;
+};
+
+// Levels on some processors only: in whatever order they come.
+static void expect_partial(uint32_t processors, const struct partial *p, uint32_t n)
+{
+    for (uint32_t turn = 0; turn < n; turn++) {
+        struct fair f = {.processors = processors};
+        struct claimant c[4];
+        memset(f.runs, CPU_LEVELS, sizeof(f.runs));
+        for (uint32_t i = 0; i < n; i++) {
+            const struct partial *from = &p[(i + turn) % n];
+            c[i] = (struct claimant){.level = LEVEL, .wants = from->wants, .where = from->where};
+        }
+        fair_share(&f, c, n);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_int_equal(c[i].gets, p[(i + turn) % n].gets);
+        }
+        for (uint32_t i = 0; i < processors; i++) {
+            assert_true(f.owner[i] == FAIR_NOBODY || (f.owner[i] < n && c[f.owner[i]].gets > 0));
+        }
+    }
+}
+
+#define P(...) ((const struct partial[]){__VA_ARGS__})
+
+static void here_and_there(void **state)
+{
+    (void)state;
+    expect_partial(2, P({2, 1, 1}, {2, 1, 3}), 2);
+    expect_partial(2, P({2, 0, 4}, {2, 2, 3}), 2);                         // who is over it everywhere has nothing
+    expect_partial(2, P({1, 0, 4}, {1, 1, 3}, {1, 1, 2}), 3);
+    expect_partial(3, P({1, 1, 3}, {1, 1, 6}, {1, 1, 5}, {3, 0, 8}), 4);   // each has one that another could have
+    expect_partial(4, P({4, 1, 1}, {4, 1, 1}, {4, 3, 14}), 3);             // two take turns, and not on the third's
+    expect_partial(4, P({2, 2, 3}, {4, 2, 15}), 2);
+    expect_partial(4, P({1, 1, 1}, {4, 4, 1}), 2);                         // and on a lower level all others
 }
 
 int main(void)
@@ -170,6 +224,7 @@ int main(void)
         cmocka_unit_test(higher_first),
         cmocka_unit_test(at_random),
         cmocka_unit_test(as_defined),
+        cmocka_unit_test(here_and_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
