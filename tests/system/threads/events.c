@@ -412,7 +412,7 @@ static void balance_alarms(void)
 
 void test_accounts(void)
 {
-    enum { LOOKS = 2000 };
+    enum { LOOKS_MOST = 2000 };
     const struct space_kernel_page *k = threads_native_area();
     struct threads_statistics s = {0};
 
@@ -423,7 +423,7 @@ void test_accounts(void)
     // Until nothing is on its way: as many events told by the supervisor as taken by the library.  With very small
     // caches something nearly always is, as the look itself needs pages: so it is looked often, not long.
     bool equal = false, held = false;
-    for (unsigned i = 0; i < LOOKS && !(equal && held); i++) {
+    for (unsigned i = 0; i < LOOKS_MOST && !(equal && held); i++) {
         (void)thread_sleep(now() + milliseconds(5));
         s = statistics();
         equal = true;
