@@ -289,20 +289,6 @@ static void share_out(struct cpu *cpu, struct fair *f, struct claimant *all)
 
 // ---- where they run -------------------------------------------------------------------------------------------
 
-// Claims in line where the kernel is over its share go where it is not.
-static void line_up(struct cpu *cpu, struct space *s)
-{
-    for (struct list *n = s->threads.next; n != &s->threads; n = n->next) {
-        struct thread *t = list_entry(n, struct thread, sibling);
-        if (t->act == ACT_CLAIM && t->status == THREAD_READY && t->level < SHARE_WITHIN) {
-            struct cpu *to = place_for(cpu, t);
-            if (level_on(to, t) > t->level) {
-                sched_move(cpu, t, to);
-            }
-        }
-    }
-}
-
 // Where a processor that a space is to have, within its share, has only what is over its share, a claim comes from one
 // that is not to be the space's.
 static void put(struct cpu *cpu, const struct fair *f, const struct claimant *all)
@@ -354,9 +340,6 @@ void allocator_run(struct cpu *cpu)
         if (c->changed & LOOK_CLAIMS) {
             adjust(cpu, space_of(l));
             see_to_events(cpu, space_of(l));
-            if (deal && c->entering != 0 && (f.all & ~space_of(l)->manager->within) != 0) {
-                line_up(cpu, space_of(l));
-            }
         }
         in->realloc |= c->changed != 0 ? REALLOC_SPACES : 0;
         if (!work_left(in)) {            // the next step goes on behind this one

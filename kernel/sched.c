@@ -342,14 +342,6 @@ static void wake_due(struct cpu *cpu, uint64_t now)
     }
 }
 
-void sched_move(struct cpu *cpu, struct thread *t, struct cpu *c)
-{
-    dequeue(&cpu->instance->cpu[t->cpu], t);
-    sched_place(t, c->number);
-    enqueue(c, t, false);
-    sched_poke(cpu, c);
-}
-
 // t had its slice.  A claim then waits on the next processor on which it is not on a lower level, so that what is left
 // over after equal shares goes round.
 static void go_round(struct cpu *cpu, struct thread *t)
@@ -359,7 +351,10 @@ static void go_round(struct cpu *cpu, struct thread *t)
     for (uint32_t i = 1; i < in->cpus && t->act == ACT_CLAIM && t->status == THREAD_READY; i++) {
         struct cpu *next = &in->cpu[(cpu->number + i) % in->cpus];
         if (may_run(t, next->number) && level_on(next, t) >= t->level) {
-            sched_move(cpu, t, next);
+            dequeue(cpu, t);
+            sched_place(t, next->number);
+            enqueue(next, t, false);
+            sched_poke(cpu, next);
             return;
         }
     }

@@ -45,8 +45,6 @@ void sched_poke(struct cpu *cpu, struct cpu *other);
 void sched_ready_here(struct cpu *cpu, struct thread *t);
 // A claim that begins, on no list, and before which nobody comes, runs here at once, where another one has blocked.
 void sched_enter_here(struct cpu *cpu, struct thread *t, struct thread *blocked);
-// A ready thread waits there from now on.
-void sched_move(struct cpu *cpu, struct thread *t, struct cpu *c);
 // The thread that was to run here does not: its state is not loaded.  The caller says what comes next.
 void sched_let_go(struct cpu *cpu);
 // The same, as it cannot be loaded.  It is on its way to its owner.
