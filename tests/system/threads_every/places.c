@@ -29,8 +29,9 @@ static enum place_kind kind_of(const struct function *f)
     if (between(at, __start_threads_recovery, __stop_threads_recovery)) {
         return PLACE_COPY;
     }
-    bool waits = between(at, __start_threads_spin_recovery, __stop_threads_spin_recovery);
-    return waits || strncmp(f->name, "wait:", 5) == 0 ? PLACE_WAIT : PLACE_REST;
+    bool waits = between(at, __start_threads_spin_recovery, __stop_threads_spin_recovery) ||
+                 strncmp(f->name, "wait:", 5) == 0 || strcmp(f->name, "threads_spin_round") == 0;
+    return waits ? PLACE_WAIT : PLACE_REST;
 }
 static const char *read_line(const char *at)
 {
@@ -99,9 +100,10 @@ static uint32_t count_stopped(const struct function *f)
 }
 // Of each part so many of 100 instructions at least.  What is never reached: kernel threads (exit_kernel, kernel_main,
 // critical_exit_kernel, a branch of wait_after and of most critical functions), the library's beginning
-// (threads_begin, thread_record, timers_tick, before upcalls are looked at), threads_processor, what gives a processor
+// (threads_begin, thread_record, timers_tick, before upcalls are looked at), threads_processor, the pause of a wait on
+// kernel threads (threads_spin_round), what gives a processor
 // back or asks for one more (one processor that nobody else wants), faults, and races of two processors.
-static const unsigned least[PLACE_KINDS] = {[PLACE_CRITICAL] = 68, [PLACE_COPY] = 44, [PLACE_WAIT] = 28,
+static const unsigned least[PLACE_KINDS] = {[PLACE_CRITICAL] = 68, [PLACE_COPY] = 44, [PLACE_WAIT] = 20,
                                             [PLACE_REST] = 62};
 
 bool places_report(void)
