@@ -248,36 +248,40 @@ static void measure_signal_wait(void)
 
 // ---- preemption -----------------------------------------------------------------------------------------------
 
+enum { ABSENCE = 100000 };               // ticks between two looks at the clock: the other one has run
+static struct {                          // of each of the two, written by it alone
+    volatile uint64_t begun, recovered;  // when it was first seen to run again, and how many were recovered by then
+} turn[2];
 static struct {
-    volatile uint64_t last;              // what the clock was when the other one was last seen to run
-    volatile struct thread *running;
     uint64_t plain[TIMES], inside[TIMES];
     unsigned plains, insides;
-    uint64_t recovered;
 } taken;
 
-// From the last look at the clock of the one that is stopped to the first of the next.
-static void look(struct thread *self)
+// From the last look at the clock of the one that is stopped to the first of the next.  It is stopped in here as well:
+// so `last` is its own, and it counts its stop itself, with what the other one wrote, when it runs again.
+static uint64_t look(unsigned me, uint64_t last)
 {
     uint64_t now = clock_read();
 
-    if (taken.running != self) {
+    if (now - last > ABSENCE) {
         struct threads_statistics s;
-        threads_read_statistics(&s);
-        bool inside = s.recovered != taken.recovered;
-        uint64_t took = now - taken.last;
-        if (inside && taken.insides < TIMES) {
+        bool inside = turn[!me].recovered != turn[me].recovered;
+        uint64_t took = turn[!me].begun - last;
+        if (turn[!me].begun < last) {                    // it has begun to run only after this one: no sample
+        } else if (inside && taken.insides < TIMES) {
             taken.inside[taken.insides++] = took;
         } else if (!inside && taken.plains < TIMES) {
             taken.plain[taken.plains++] = took;
         }
-        taken.recovered = s.recovered;
-        taken.running = self;
+        threads_read_statistics(&s);
+        turn[me].recovered = s.recovered;
+        turn[me].begun = now;
     }
-    taken.last = clock_read();
+    return now;
 }
 static void *runs(void *argument)
 {
+    uint64_t last = clock_read();
     struct mutex m;
     struct condition c;
 
@@ -286,7 +290,7 @@ static void *runs(void *argument)
     mutex_lock(&m);
     (void)condition_wait_until(&c, &m, 1);               // it has a mutex from now on
     while (!stop) {
-        look(thread_self());
+        last = look(argument != NULL, last);
         if (argument != NULL) {
             condition_broadcast(&c);                     // mostly in a critical section
         }
