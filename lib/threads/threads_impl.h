@@ -250,7 +250,7 @@ void timers_run(struct thread *self);            // what is due
 void timers_look(struct thread *self);           // the same, and what is next, if there is something
 void timers_arm(void);
 void timers_tick(void);                          // timers are used, from now on
-void timers_again(struct activation_user *user); // at an upcall
+void timers_again(void);                         // at an upcall for machine.alarm
 void woken(struct thread *self);                 // act on self->woken, self->late
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL

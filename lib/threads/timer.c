@@ -20,9 +20,7 @@ void timers_run(struct thread *self)
 }
 void timers_look(struct thread *self)
 {
-    uint64_t until = *(volatile uint64_t *)&threads.first_until;
-
-    if (until != UINT64_MAX && until <= threads.machine.now()) {
+    if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
         timers_run(self);
         timers_arm();
     }
@@ -77,20 +75,8 @@ void timers_arm(void)
     user->alarm = until + (until == heard);          // each value is heard once
     timers_tick();
 }
-// Timers are heard once for each value.  user->thread is not touched: this handler may go on in another activation.
-void timers_again(struct activation_user *user)
+void timers_again(void)
 {
-    uint64_t interval = threads.setup.interval;
-
-    if (threads.machine.alarm != NULL) {
-        __atomic_store_n(&threads.alarm, UINT64_MAX, __ATOMIC_SEQ_CST);
-        ask_next();
-        return;
-    }
-    if (interval != 0) {
-        user->interval = user->interval == interval ? interval + 1 : interval;
-    }
-    if (threads.first_until > threads.machine.now()) {
-        timers_arm();                                // else it runs the timer itself
-    }
+    __atomic_store_n(&threads.alarm, UINT64_MAX, __ATOMIC_SEQ_CST);
+    ask_next();
 }

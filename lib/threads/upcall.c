@@ -350,20 +350,38 @@ static void tell_rest(void)
         m->processors();
     }
 }
+// Timers are heard once for each value.  user->thread is not touched: this handler may go on in another activation.
+static void arm(struct activation_user *user)
+{
+    uint64_t interval = threads.setup.interval, until = *(volatile uint64_t *)&threads.first_until;
+
+    if (threads.machine.alarm != NULL) {
+        timers_again();
+        return;
+    }
+    if (interval != 0) {
+        user->interval = user->interval == interval ? interval + 1 : interval;
+    }
+    if (until != UINT64_MAX && until > threads.machine.now()) {
+        timers_arm();                                // else it runs the timer itself
+    }
+}
 void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation)
 {
     struct thread *self = thread_self();
     struct batch b = {0};
     uint32_t slot = first;
 
-    timers_again((struct activation_user *)activation->user);
+    arm((struct activation_user *)activation->user);
     count(&threads.count.upcalls, 1);
     for (uint32_t n = 0; n < events && slot < threads.machine.slots; n++) {
         take_event(self, &b, &threads.machine.slot[slot]);
         slot = threads.machine.slot[slot].next;
     }
     finish(self, b.handlers);
-    timers_look(self);                   // first: whose time has come runs before its equals that were interrupted
+    if (*(volatile uint64_t *)&threads.first_until != UINT64_MAX) {
+        timers_look(self);               // first: whose time has come runs before its equals that were interrupted
+    }
     for (struct thread *t = b.threads, *next; t != NULL; t = next) {
         next = t->next;
         critical_ready(self, t);
