@@ -424,8 +424,8 @@ void activation_poll(struct program *programs, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct program *p = &programs[i];
         struct task *keeper = __atomic_load_n(&p->keeper, __ATOMIC_ACQUIRE);
-        bool rests = ak_now() < __atomic_load_n(&p->rests, __ATOMIC_RELAXED);
-        if (keeper != NULL && !rests && !program_ending(p) && !is_complete(p)) {
+        if (keeper != NULL && __atomic_load_n(&p->rests, __ATOMIC_RELAXED) <= ak_now() && !program_ending(p) &&
+            !is_complete(p)) {
             ak_wake(&keeper->thread);
         }
     }

@@ -174,7 +174,7 @@ static err_t call_clock(struct task *t, struct call *c)
 static err_t call_thread_create(struct task *t, struct call *c)
 {
     struct task_start start = {.entry = c->a, .stack = c->b, .argument = c->c, .fs_base = c->d, .name = c->b,
-                               .priority = (uint32_t)c->e};
+                               .priority = (uint32_t)t->thread.state->frame[0].r8};     // the fifth argument
 
     if (start.priority == NATIVE_PRIORITY_SAME) {
         start.priority = __atomic_load_n(&t->thread.priority, __ATOMIC_RELAXED);

@@ -144,7 +144,7 @@ void native_trap(struct thread_state *s, uint64_t cookie, unsigned depth)
 {
     struct task *t = (struct task *)cookie;
     struct frame *f = &s->frame[depth];
-    struct call c = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, 0};
+    struct call c = {f->rdi, f->rsi, f->rdx, f->r10, 0};
 
     f->rax = call_make(t, f->rax, &c);
     f->rdx = c.value;

@@ -1,7 +1,7 @@
 // program.h - native programs and their kernel threads, as this kernel keeps them.
 //
 // A program begins with the kernel and ends once: by its call, by an access or exception that nobody handles, or with
-// its last thread.  `ending` is set then, and every thread of it finds that before it goes back to the program, or
+// its last thread.  It is asked to end then, and every thread of it finds that before it goes back to the program, or
 // after it has waited; the last one to leave gives everything back.
 //
 //   main.c    words, start, end         task.c    threads, the way back to the program
@@ -25,6 +25,11 @@ enum { PROGRAMS_MOST = 8, WAIT_BUCKETS = 64 };
 enum { PROGRAM_FAILED = 139, PROGRAM_NO_MEMORY = 137 };   // values of programs that were ended
 enum { DEFAULT_PRIORITY = 8 };
 
+enum {
+    ASKED_END = 1,                       // the program ends
+    ASKED_ALARM = 2,                     // the alarm has come, and nobody has taken it yet
+};
+
 struct task;
 
 struct upcalls {                         // as native_upcalls was told
@@ -46,7 +51,7 @@ struct program {
     struct task   *tasks;                // l
     unsigned       count;                // l  of tasks
     struct task   *waiting[WAIT_BUCKETS];        // l  by hash of the word, the first to come last
-    uint32_t       ending;               // a
+    uint32_t       asked;                // a  of its threads, on their way back: ASKED_*
     uint64_t       value;                // l  when it is ending
     enum schedule  schedule;             // I
     struct native_note note;             // I  SCHEDULE_ACTIVATIONS: what the program asked for
@@ -55,7 +60,6 @@ struct program {
     struct task   *keeper;               // a  NULL: not yet, or not any more
     struct upcalls upcalls;              // l  of kernel threads that are processors of its own
     uint64_t       alarm;                // a  moment; UINT64_MAX: none
-    uint32_t       rung;                 // a  the alarm has come, and nobody has taken it yet
     uint64_t       ring_again;           // s  moment at which the next one is interrupted, if nobody has
     unsigned       turn;                 // s
     uint64_t       pressed;              // k  moment until which there are too few descriptors for all its activations
@@ -78,7 +82,7 @@ struct task {                            // a kernel thread of a program
 
 static inline bool program_ending(const struct program *p)
 {
-    return __atomic_load_n(&p->ending, __ATOMIC_ACQUIRE) != 0;           // pairs with program_end()
+    return (__atomic_load_n(&p->asked, __ATOMIC_ACQUIRE) & ASKED_END) != 0;      // pairs with program_end()
 }
 static inline void program_lock(struct task *t)
 {
@@ -183,10 +187,10 @@ bool  file_find(const char *name, const uint8_t **bytes, uint64_t *size);
 // The calls native_upcalls and native_alarm.
 err_t virtual_begin(struct task *t, const struct upcalls *u);
 void  virtual_alarm(struct program *p, uint64_t until);
-// Somebody is to take the alarm, and t could.
+// Somebody is to take the alarm, and t could.  Pairs with look().
 static inline bool virtual_rung(const struct task *t)
 {
-    return t->processor != 0 && __atomic_load_n(&t->program->rung, __ATOMIC_SEQ_CST) != 0;   // pairs with look()
+    return t->processor != 0 && (__atomic_load_n(&t->program->asked, __ATOMIC_SEQ_CST) & ASKED_ALARM) != 0;
 }
 // t, in its handler, takes the alarm if nobody has: its program goes on at its entry.  The lock is not held.
 void  virtual_tell(struct task *t);
@@ -195,8 +199,8 @@ void  virtual_poll(struct program *programs, unsigned count);
 
 // ---- call.c, wait.c ---------------------------------------------------------------------------------------
 
-struct call {                            // what a call was given, and what it answers
-    uint64_t a, b, c, d, e;
+struct call {                            // what a call was given (a fifth is in the frame), and what it answers
+    uint64_t a, b, c, d;
     uint64_t value;
 };
 err_t call_make(struct task *t, uint64_t number, struct call *c);

@@ -1,8 +1,8 @@
 // task.c - kernel threads of programs: they begin, go back to their program, and end.
 //
 // The way back is task_return(): from ak_returning() on the thread may be written back and started again in resume()
-// at any moment, which does the same once more.  Whoever ends a program sets `ending` and then wakes and interrupts its
-// threads, so that each sees it here or there; one that waits in the program itself (the supervisor's `wait`) is
+// at any moment, which does the same once more.  Whoever ends a program sets ASKED_END and then wakes and interrupts
+// its threads, so that each sees it here or there; one that waits in the program itself (the supervisor's `wait`) is
 // woken first, since it would be left alone as long as it waits.
 #include "program.h"
 
@@ -44,6 +44,14 @@ void task_unlink(struct task *t)
     t->program->count--;
 }
 
+// Nothing is asked of t; of a program's threads mostly nothing is, so there is one look for all of it.
+static inline bool asked_nothing(const struct task *t)
+{
+    uint32_t asked = __atomic_load_n(&t->program->asked, __ATOMIC_SEQ_CST);      // pairs with program_end(), look()
+
+    return asked == 0 || (asked == ASKED_ALARM && t->processor == 0);
+}
+
 static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
 {
     for (;;) {
@@ -62,8 +70,7 @@ static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
         }
         memory_space(t);
         ak_returning(&t->thread);
-        if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0 &&
-            !virtual_rung(t)) {
+        if (asked_nothing(t) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0) {
             (void)ak_resume(&t->thread);
         }
     }
@@ -72,7 +79,7 @@ static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
 _Noreturn void task_return(struct task *t)
 {
     ak_returning(&t->thread);
-    if (!program_ending(t->program) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0 && !virtual_rung(t)) {
+    if (asked_nothing(t) && __atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) == 0) {
         t->thread.space = __atomic_load_n(&t->program->as.id, __ATOMIC_RELAXED);
         if (t->thread.space != 0) {
             (void)ak_resume(&t->thread);
@@ -133,7 +140,7 @@ void program_end(struct program *p, struct task *self, uint64_t value)
         return;
     }
     p->value = value;
-    __atomic_store_n(&p->ending, 1, __ATOMIC_SEQ_CST);           // pairs with program_ending()
+    __atomic_fetch_or(&p->asked, ASKED_END, __ATOMIC_SEQ_CST);           // pairs with program_ending()
     for (struct task *t = p->tasks; t != NULL; t = t->next) {
         if (t != self) {
             ak_wake(&t->thread);
@@ -150,7 +157,7 @@ _Noreturn void task_exit(struct task *t)
     task_unlink(t);
     bool last = p->count == 0;
     if (last) {
-        __atomic_store_n(&p->ending, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&p->asked, ASKED_END, __ATOMIC_SEQ_CST);
         aspace_destroy(&p->as);
         turn_leave(p);
     }

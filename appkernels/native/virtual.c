@@ -1,9 +1,9 @@
 // virtual.c - kernel threads as processors of a program's own thread package: its alarm interrupts them.
 //
-// When the alarm has come, the service thread sets `rung` and interrupts a processor that is in the program, the next
-// in turn.  Whichever of them is on its way back to the program finds `rung` and takes it: its registers go to a slot
-// of the program's area, and it goes on at the program's entry.  Not taken within a slice (the one that was interrupted
-// has come into a handler just then, or gets no processor of the machine), the next one is interrupted.
+// When the alarm has come, the service thread sets ASKED_ALARM and interrupts a processor that is in the program, the
+// next in turn.  Whichever of them is on its way back to the program finds that and takes it: its registers go to a
+// slot of the program's area, and it goes on at the program's entry.  Not taken within a slice (the one that was
+// interrupted has come into a handler just then, or gets no processor of the machine), the next one is interrupted.
 //
 // The area is the program's memory: each word is read once, and nonsense in it harms the program alone.
 //
@@ -13,6 +13,8 @@
 #include "program.h"
 
 enum { MXCSR_AT = 24, XSTATE_HEADER = 512, XSTATE_COMPONENTS = 7, BEGIN_MXCSR = 0x1f80, BEGIN_RFLAGS = 0x202 };
+
+static uint32_t used;                    // a  somebody has asked for an alarm; for good
 
 err_t virtual_begin(struct task *t, const struct upcalls *u)
 {
@@ -36,6 +38,7 @@ void virtual_alarm(struct program *p, uint64_t until)
 {
     uint64_t earlier = __atomic_load_n(&p->alarm, __ATOMIC_RELAXED);
 
+    __atomic_store_n(&used, 1, __ATOMIC_SEQ_CST);
     while (until < earlier) {
         if (__atomic_compare_exchange_n(&p->alarm, &earlier, until, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
             ak_service_kick();
@@ -87,14 +90,14 @@ static void look(struct program *p, uint64_t now)
 
     if (alarm <= now && __atomic_compare_exchange_n(&p->alarm, &alarm, UINT64_MAX, false, __ATOMIC_SEQ_CST,
                                                     __ATOMIC_SEQ_CST)) {
-        __atomic_store_n(&p->rung, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&p->asked, ASKED_ALARM, __ATOMIC_SEQ_CST);
         p->ring_again = now;
         alarm = UINT64_MAX;
     }
     if (alarm != UINT64_MAX) {
         ak_service_until(alarm > now ? alarm : now + 1);
     }
-    if (__atomic_load_n(&p->rung, __ATOMIC_SEQ_CST) == 0) {
+    if ((__atomic_load_n(&p->asked, __ATOMIC_SEQ_CST) & ASKED_ALARM) == 0) {
         return;
     }
     if (p->ring_again <= now) {
@@ -106,6 +109,9 @@ static void look(struct program *p, uint64_t now)
 
 void virtual_poll(struct program *programs, unsigned count)
 {
+    if (__atomic_load_n(&used, __ATOMIC_SEQ_CST) == 0) {
+        return;
+    }
     for (unsigned i = 0; i < count; i++) {
         if (!program_ending(&programs[i])) {
             look(&programs[i], ak_now());
@@ -198,7 +204,7 @@ static bool tell(struct task *t)
 
 void virtual_tell(struct task *t)
 {
-    if (__atomic_exchange_n(&t->program->rung, 0, __ATOMIC_SEQ_CST) == 0) {
+    if ((__atomic_fetch_and(&t->program->asked, ~(uint32_t)ASKED_ALARM, __ATOMIC_SEQ_CST) & ASKED_ALARM) == 0) {
         return;
     }
     program_lock(t);
