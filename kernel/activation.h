@@ -103,9 +103,12 @@ bool  activation_quiet(const struct thread *t);
 void  activation_hold(struct thread *t, bool on);
 // Its events are in a slot.
 void  activation_told(struct thread *t);
-// Slots that the program has given and nobody has taken.  Are they to be kept for what must be told?
+// Slots that the program has given and nobody has taken, without such as are kept for those that were told to have
+// blocked, as long as none of these goes on.  Are they to be kept for what must be told?
 uint32_t activation_slots(const struct claims *c);
 bool  activation_scarce(const struct claims *c);
+// Is there a slot for an event of these kinds?
+bool  activation_room(const struct claims *c, uint32_t kinds);
 // It goes on by itself, and was just preempted until now; its timers' events stay.
 void  activation_untell(struct thread *t);
 // The claim that runs here from now on: does it go on by itself?

@@ -7,9 +7,42 @@
 #include "share.h"
 #include "upcall.h"
 
-uint32_t activation_slots(const struct claims *c)
+static uint32_t given(const struct claims *c)
 {
     return load_relaxed(&c->user->slots_given) - c->taken;
+}
+
+// Whoever was told to have blocked is to be told once more, in an upcall that may have a context of its own: two slots
+// are kept for that, since all who have the others may wait for what it holds.  `more` such that are about to be told.
+static uint32_t kept(const struct claims *c, uint32_t more)
+{
+    const uint64_t *told = c->page->told;
+    uint64_t owed = told[__builtin_ctz(UPCALL_BLOCKED)] - told[__builtin_ctz(UPCALL_UNBLOCKED)] + more;
+
+    return owed <= c->slots / 4 ? 2 * (uint32_t)owed : c->slots / 2;
+}
+
+// Was it told to have blocked, and goes on?
+static bool is_owed(uint32_t events)
+{
+    return (events & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == UPCALL_UNBLOCKED;
+}
+
+bool activation_room(const struct claims *c, uint32_t kinds)
+{
+    uint32_t slots = given(c), back = kinds & (UPCALL_BLOCKED | UPCALL_UNBLOCKED);
+
+    return slots > c->slots / 2 || (is_owed(kinds) ? slots != 0 : slots > kept(c, back == UPCALL_BLOCKED));
+}
+
+uint32_t activation_slots(const struct claims *c)
+{
+    uint32_t slots = given(c), keep = slots > c->slots / 2 ? 0 : kept(c, 0);
+
+    for (struct list *n = c->events.next; n != &c->events && keep != 0; n = n->next) {
+        keep = is_owed(list_entry(n, struct thread, activation)->events) ? 0 : keep;
+    }
+    return slots > keep ? slots - keep : 0;
 }
 
 // Has nothing happened to its context, but that it was taken off its processor, or lost it while it was blocked?  With
@@ -158,8 +191,10 @@ bool activation_blocked(struct cpu *cpu, struct thread *t)
         return false;
     }
     is_blocked(t);
-    // One that goes on by itself was not told that its own processor was lost: this one's was, then.
-    t->events |= next->paused ? UPCALL_BLOCKED | UPCALL_TAKEN : UPCALL_BLOCKED;
+    // One that goes on by itself was not told that its own processor was lost: this one's was, then.  Likewise if there
+    // is no slot to tell of this one, which then goes on by itself.
+    next->added = !activation_room(c, UPCALL_BLOCKED);
+    t->events |= next->paused || next->added ? UPCALL_BLOCKED | UPCALL_TAKEN : UPCALL_BLOCKED;
     if (load_relaxed(&c->user->wanted) > c->count) {
         activation_look(t->home);                 // there is one less to have it
     }

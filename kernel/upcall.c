@@ -74,15 +74,16 @@ static bool put(struct telling *x, const struct thread *t, uint32_t kinds, bool 
     return true;
 }
 
-// Others' events, oldest first.
+// Others' events, oldest first: such as there are slots for.
 static void put_others(struct telling *x)
 {
-    while (x->count < UPCALL_BATCH && !list_empty(&x->c->events)) {
-        struct thread *o = list_entry(x->c->events.next, struct thread, activation);
-        if (!put(x, o, o->act == ACT_BLOCKED ? o->events & ~(uint32_t)UPCALL_CONTEXT : o->events, false)) {
-            return;
+    for (struct list *n = x->c->events.next, *next; x->count < UPCALL_BATCH && n != &x->c->events; n = next) {
+        struct thread *o = list_entry(n, struct thread, activation);
+        uint32_t kinds = o->act == ACT_BLOCKED ? o->events & ~(uint32_t)UPCALL_CONTEXT : o->events;
+        next = n->next;
+        if (activation_room(x->c, kinds) && put(x, o, kinds, false)) {
+            activation_told(o);
         }
-        activation_told(o);
     }
 }
 
@@ -131,10 +132,10 @@ static bool tell(struct cpu *cpu, struct thread *t, bool runs, struct thread *bl
 {
     struct telling x = {.c = &t->home->claims};
     uint32_t kinds = own_kinds(t);
-    bool room = kinds == 0 || put(&x, t, kinds, runs);
+    bool room = kinds == 0 || (activation_slots(x.c) != 0 && put(&x, t, kinds, runs));
 
     if (blocked != NULL) {
-        if (room && put(&x, blocked, blocked->events & ~(uint32_t)UPCALL_CONTEXT, false)) {
+        if (room && !t->added && put(&x, blocked, blocked->events & ~(uint32_t)UPCALL_CONTEXT, false)) {
             activation_told(blocked);
         } else {
             activation_tell(blocked, 0);

@@ -1,6 +1,8 @@
 // test_told.c - what is told if several things happen to an activation at once (kernel/model/activation.pml).
 #include "activations.h"
 
+enum { MARK = 0x80 };
+
 static struct party a;
 
 // An interval ends in a handler, which then waits: the context is told when it can go on, not before.
@@ -395,6 +397,60 @@ static void tells_of_itself(void **state)
     host_shutdown();
 }
 
+// Each upcall's handler waits for what one before it has, so no slot comes back until one goes on, and `spent` are used
+// up before: all go on, told of or by themselves.
+static void wait_for_each_other(uint32_t slots, unsigned spent)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+    uint64_t waits = 0, until;
+
+    boot(1);
+    make(&a, 8, slots, 1);
+    first_sleeps();
+    for (unsigned i = 0; i < spent && running(&a, 0) >= 0; i++) {
+        (void)call(0, SYS_processor_release, 0, 0, 0);
+        settle();
+    }
+    until = host.clock + 1000000;
+    for (unsigned i = 0; i < 8 && running(&a, 0) >= 0; i++) {
+        works(0, MARK + i);
+        if (a.given == page_of(&a)->slots_taken) {
+            (void)call(0, SYS_processor_release, 0, 0, 0);
+        } else {
+            waits |= 1ull << i;
+            (void)call(0, SYS_wait, until, 0, 0);
+        }
+        settle();
+    }
+    assert_int_equal(running(&a, 0), -1);
+    host_advance(1000001);
+    settle();
+    for (unsigned i = 0; i < 32 && running(&a, 0) >= 0; i++) {
+        if (frame_on(0)->rip == UPCALL) {
+            (void)begun(&a, 0, s);
+            for (uint32_t j = 0; j < frame_on(0)->rsi; j++) {
+                uint64_t rbx = s[j]->kinds & UPCALL_CONTEXT ? s[j]->context.rbx : 0;
+                waits &= rbx >= MARK ? ~(1ull << (rbx - MARK)) : ~0ull;
+                give(&a, (uint32_t)(s[j] - slot(&a, 0)));
+            }
+        } else {
+            waits &= ~(1ull << (frame_on(0)->rbx - MARK));
+        }
+        (void)call(0, SYS_processor_release, 0, 0, 0);
+        settle();
+    }
+    assert_int_equal(waits, 0);
+    host_shutdown();
+}
+
+static void told_again(void **state)
+{
+    (void)state;
+    for (unsigned spent = 0; spent < 4; spent++) {
+        wait_for_each_other(8, spent);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +467,7 @@ int main(void)
         cmocka_unit_test(timers_of_another),
         cmocka_unit_test(timer_without_slots),
         cmocka_unit_test(tells_of_itself),
+        cmocka_unit_test(told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
