@@ -263,6 +263,29 @@ static void timed_waits(void)
     CHECK(thread_block(begin + 4 * step) == THREAD_TIMEOUT && now() >= begin + 4 * step);
 }
 
+static uint32_t awaited;                 // a
+
+static void *waits_outside(void *argument)
+{
+    CHECK(native_wait(&awaited, 0, now() + milliseconds(2000)) == ERR_OK);
+    return argument;
+}
+
+// The alarm was set where the waiter ran: that activation blocks, and those that compute run in the next one.
+static void timed_wait_moves(void)
+{
+    struct thread_attributes between = {.has_priority = true, .priority = 20};
+    struct thread *t;
+    uint64_t woken;
+
+    awaited = 0;
+    CHECK(thread_fork(&t, &between, waits_outside, NULL) == THREAD_OK);
+    CHECK(thread_sleep(now() + milliseconds(5)) == THREAD_OK);
+    __atomic_store_n(&awaited, 1, __ATOMIC_SEQ_CST);
+    (void)native_wake(&awaited, 1, &woken);
+    CHECK(thread_join(t, NULL) == THREAD_OK);
+}
+
 static void *insists(void *argument)
 {
     uint64_t me = (uint64_t)argument, all = native_number("virtual", native_told()->cpus) + 2;
@@ -299,6 +322,9 @@ void test_timers(void)
         CHECK(thread_fork(&t[i], &usual, computes, &counted) == THREAD_OK);
     }
     timed_waits();
+    if (on_activations() && !turns) {
+        timed_wait_moves();
+    }
     stop = 1;
     join_all(t, (unsigned)most);
     CHECK(thread_set_priority(thread_self(), 16) == THREAD_OK);
