@@ -47,22 +47,11 @@ void appkernel_fill(struct instance *in, struct appkernel *k, const struct kerne
                     struct space *space)
 {
     *k = (struct appkernel){
-        .space = space,
-        .root = space->root,
-        .trap = d->trap,
-        .fault = d->fault,
-        .exception = d->exception,
-        .cookie = d->cookie,
-        .place = arch_phys(d->place),
-        .place_pa = d->place,
-        .channel = arch_phys(d->channel),
-        .frame_states = arch_phys(d->frame_states),
-        .first_frame = d->first_frame,
-        .frame_count = d->frame_count,
-        .rights = k->rights,
-        .share = k->share,
-        .lower_from = in->threads.size,
-        .o = k->o,
+        .space = space, .root = space->root,
+        .trap = d->trap, .fault = d->fault, .exception = d->exception, .cookie = d->cookie,
+        .place = arch_phys(d->place), .place_pa = d->place, .channel = arch_phys(d->channel),
+        .frame_states = arch_phys(d->frame_states), .first_frame = d->first_frame, .frame_count = d->frame_count,
+        .rights = k->rights, .share = k->share, .lower_from = in->threads.size, .o = k->o,
     };
     quota_set(in, k, &d->limits);
     list_init(&k->o.link);

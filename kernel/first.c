@@ -118,15 +118,10 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     struct instance *in = f->in;
     uint32_t kernels = in->kernels.size, spaces = in->spaces.size - 1, threads = in->threads.size - 2;
     struct kernel_desc d = {
-        .flags = LOAD_LOCKED,
-        .trap = note->trap,
-        .fault = note->fault,
-        .exception = note->exception,
-        .place = page_of(f, PAGE_PLACES),
-        .channel = page_of(f, PAGE_CHANNEL),
+        .flags = LOAD_LOCKED, .trap = note->trap, .fault = note->fault, .exception = note->exception,
+        .place = page_of(f, PAGE_PLACES), .channel = page_of(f, PAGE_CHANNEL),
         .frame_states = page_of(f, PAGE_FRAME_STATES),
-        .first_frame = 0,
-        .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
+        .first_frame = 0, .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
         .limits = {.max_priority = ABI_PRIORITIES - 1,
                    .locked_spaces = kernels < spaces ? kernels : spaces,
                    .locked_threads = kernels < threads ? kernels : threads,
@@ -155,12 +150,8 @@ static void start_thread(struct first *f, va_t entry, va_t xstack)
 {
     struct thread_state *state = arch_phys(page_of(f, PAGE_STATE));
     struct thread_desc d = {
-        .space = f->space->o.id,
-        .flags = LOAD_LOCKED,
-        .priority = FIRST_PRIORITY,
-        .state = page_of(f, PAGE_STATE),
-        .state_va = ABI_WINDOW + page_of(f, PAGE_STATE),
-        .xstack = xstack & ~15ull,
+        .space = f->space->o.id, .flags = LOAD_LOCKED, .priority = FIRST_PRIORITY,
+        .state = page_of(f, PAGE_STATE), .state_va = ABI_WINDOW + page_of(f, PAGE_STATE), .xstack = xstack & ~15ull,
     };
 
     state->frame[0].rip = entry;
@@ -179,12 +170,8 @@ static void fill_info(struct first *f)
     struct system_info *s = f->in->info;
 
     *i = (struct kernel_info){
-        .kernel = s->kernel,
-        .space = s->space,
-        .thread = s->thread,
-        .system = f->in->system,
-        .archive = f->boot->archive,
-        .archive_length = f->boot->archive_length,
+        .kernel = s->kernel, .space = s->space, .thread = s->thread, .system = f->in->system,
+        .archive = f->boot->archive, .archive_length = f->boot->archive_length,
         .channel = page_of(f, PAGE_CHANNEL),
         .frame_states = page_of(f, PAGE_FRAME_STATES), .first_frame = 0, .frame_count = f->k->frame_count,
         .limits = {f->k->limits.max_priority, f->k->limits.locked_spaces, f->k->limits.locked_threads,

@@ -90,11 +90,8 @@ void cpu_idt_make(void)
     for (uint32_t i = 0; i < 256; i++) {
         uint64_t at = (uint64_t)entry_stubs[i];
         idt[i] = (struct gate){
-            .offset_low = (uint16_t)at,
-            .selector = SELECTOR_KCODE,
-            .type = i == 3 || i == 4 ? GATE_USER : GATE_INTERRUPT,
-            .offset_middle = (uint16_t)(at >> 16),
-            .offset_high = (uint32_t)(at >> 32),
+            .offset_low = (uint16_t)at, .offset_middle = (uint16_t)(at >> 16), .offset_high = (uint32_t)(at >> 32),
+            .selector = SELECTOR_KCODE, .type = i == 3 || i == 4 ? GATE_USER : GATE_INTERRUPT,
         };
     }
     idt[VECTOR_NMI].ist = IST_NMI;
