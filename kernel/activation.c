@@ -54,7 +54,8 @@ void activation_begin(struct cpu *cpu, struct space *s, const struct space_desc 
     struct claims *c = &s->claims;
 
     *c = (struct claims){.schedule = d->schedule, .priority = d->priority, .activations = d->activations,
-                         .slots = d->slots, .area = d->area, .area_va = d->area_va, .upcall = d->upcall};
+                         .slots = d->slots, .area = d->area, .area_va = d->area_va, .upcall = d->upcall,
+                         .tight = true};
     list_init(&c->link);
     if (d->schedule == SCHEDULE_THREADS) {
         return;

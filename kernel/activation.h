@@ -48,6 +48,7 @@ struct claims {                        // of a space; all but link and schedule 
     uint32_t entering;                 // l  of them, such as are in line
     uint8_t  level, wants, gets;       // l  for the policy, and its answer: see fair.h
     uint8_t  changed;                  // l  what the allocator has to look at: enum look
+    bool     tight;                    // l  after the last upcall few slots more than half of them were left, or less
     uint32_t taken;                    // l  slots, modulo 2^32
     uint64_t holds;                    // l  processors, a bit each
     uint32_t held;                     // l  how many
@@ -104,11 +105,20 @@ void  activation_hold(struct thread *t, bool on);
 // Its events are in a slot.
 void  activation_told(struct thread *t);
 // Slots that the program has given and nobody has taken, without such as are kept for those that were told to have
-// blocked, as long as none of these goes on.  Are they to be kept for what must be told?
+// blocked, as long as none of these goes on: how many, and are there so many.
 uint32_t activation_slots(const struct claims *c);
+static inline bool activation_has_slots(const struct claims *c, uint32_t n)
+{
+    return __builtin_expect(!c->tight, 1) || activation_slots(c) >= n;
+}
+// Are they to be kept for what must be told?
 bool  activation_scarce(const struct claims *c);
 // Is there a slot for an event of these kinds?
-bool  activation_room(const struct claims *c, uint32_t kinds);
+bool  activation_has_room(const struct claims *c, uint32_t kinds);
+static inline bool activation_room(const struct claims *c, uint32_t kinds)
+{
+    return __builtin_expect(!c->tight, 1) || activation_has_room(c, kinds);
+}
 // It goes on by itself, and was just preempted until now; its timers' events stay.
 void  activation_untell(struct thread *t);
 // The claim that runs here from now on: does it go on by itself?

@@ -235,7 +235,7 @@ static void see_to_events(struct cpu *cpu, struct space *s)
 {
     struct claims *c = &s->claims;
 
-    if (c->entering != 0 || list_empty(&c->events) || activation_slots(c) < 2) {
+    if (c->entering != 0 || list_empty(&c->events) || !activation_has_slots(c, 2)) {
         return;
     }
     cpu->instance->work += cpu->instance->cpus;

@@ -43,8 +43,7 @@ static err_t decode(struct instance *in, struct appkernel *first, const struct k
     return quota_check(in, NULL, &d->limits);
 }
 
-void appkernel_fill(struct instance *in, struct appkernel *k, const struct kernel_desc *d,
-                    struct space *space)
+void appkernel_fill(struct instance *in, struct appkernel *k, const struct kernel_desc *d, struct space *space)
 {
     *k = (struct appkernel){
         .space = space, .root = space->root,

@@ -28,7 +28,7 @@ static bool is_owed(uint32_t events)
     return (events & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == UPCALL_UNBLOCKED;
 }
 
-bool activation_room(const struct claims *c, uint32_t kinds)
+bool activation_has_room(const struct claims *c, uint32_t kinds)
 {
     uint32_t slots = given(c), back = kinds & (UPCALL_BLOCKED | UPCALL_UNBLOCKED);
 
@@ -50,7 +50,7 @@ uint32_t activation_slots(const struct claims *c)
 static bool just_preempted(const struct thread *t)
 {
     const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN;
-    const uint32_t e = t->events & ~(t->events != 0 && activation_slots(&t->home->claims) == 0 ? UPCALL_TIMERS : 0u);
+    const uint32_t e = t->events & ~(t->events != 0 && !activation_has_slots(&t->home->claims, 1) ? UPCALL_TIMERS : 0u);
 
     return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
            ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
@@ -60,7 +60,7 @@ bool activation_scarce(const struct claims *c)
 {
     uint32_t half = c->slots / 2;
 
-    return activation_slots(c) <= (c->activations < half ? c->activations : half);
+    return c->tight && activation_slots(c) <= (c->activations < half ? c->activations : half);
 }
 
 bool activation_goes_on(struct thread *t)
@@ -277,7 +277,7 @@ static uint32_t find(const struct list *l, bool just, uint32_t most, struct thre
 uint32_t activation_spare(const struct claims *c, uint32_t most)
 {
     struct thread *t;
-    bool scarce = activation_scarce(c), events = !list_empty(&c->events) && activation_slots(c) != 0;
+    bool scarce = activation_scarce(c), events = !list_empty(&c->events) && activation_has_slots(c, 1);
     uint32_t n = find(&c->paused, false, most, &t) + find(&c->events, scarce, most, &t);
 
     if (scarce && (n > 0 || !events)) {
@@ -300,7 +300,7 @@ static struct thread *choose(struct claims *c)
         activation_untell(t);
         return t;
     }
-    if (scarce && (activation_slots(c) == 0 || list_empty(&c->events))) {
+    if (scarce && (!activation_has_slots(c, 1) || list_empty(&c->events))) {
         return NULL;
     }
     if (!list_empty(&c->fresh)) {
@@ -370,7 +370,7 @@ err_t activation_release(struct cpu *cpu, struct thread *t)
     c = &t->home->claims;
     store_relaxed(&t->block->alarm, t->events & UPCALL_ALARM ? 0 : load_relaxed(&t->block->alarm));  // not heard yet
     t->fresh = true;
-    if (!t->drop && !list_empty(&c->events) && activation_slots(c) != 0) {
+    if (!t->drop && !list_empty(&c->events) && activation_has_slots(c, 1)) {
         t->added = false;
         upcall_enter(cpu);
         return (err_t)ERR_NO_RESULT;

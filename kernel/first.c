@@ -120,8 +120,7 @@ static void make_kernel(struct first *f, const struct appkernel_note *note)
     struct kernel_desc d = {
         .flags = LOAD_LOCKED, .trap = note->trap, .fault = note->fault, .exception = note->exception,
         .place = page_of(f, PAGE_PLACES), .channel = page_of(f, PAGE_CHANNEL),
-        .frame_states = page_of(f, PAGE_FRAME_STATES),
-        .first_frame = 0, .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
+        .frame_states = page_of(f, PAGE_FRAME_STATES), .frame_count = in->groups * (ABI_GROUP / ABI_PAGE),
         .limits = {.max_priority = ABI_PRIORITIES - 1,
                    .locked_spaces = kernels < spaces ? kernels : spaces,
                    .locked_threads = kernels < threads ? kernels : threads,
@@ -171,8 +170,7 @@ static void fill_info(struct first *f)
 
     *i = (struct kernel_info){
         .kernel = s->kernel, .space = s->space, .thread = s->thread, .system = f->in->system,
-        .archive = f->boot->archive, .archive_length = f->boot->archive_length,
-        .channel = page_of(f, PAGE_CHANNEL),
+        .archive = f->boot->archive, .archive_length = f->boot->archive_length, .channel = page_of(f, PAGE_CHANNEL),
         .frame_states = page_of(f, PAGE_FRAME_STATES), .first_frame = 0, .frame_count = f->k->frame_count,
         .limits = {f->k->limits.max_priority, f->k->limits.locked_spaces, f->k->limits.locked_threads,
                    f->k->limits.locked_mappings},

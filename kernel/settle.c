@@ -92,18 +92,12 @@ void sched_enter_here(struct cpu *cpu, struct thread *t, struct thread *blocked)
 
 static void note_spare(struct cpu *cpu)
 {
-    uint64_t *spare = &cpu->instance->spare, bit = 1ull << cpu->number;
+    struct instance *in = cpu->instance;
+    uint64_t bit = 1ull << cpu->number;
 
-    if (running_level(cpu) >= SHARE_WITHIN) {
-        if (*spare & bit) {
-            *spare &= ~bit;
-            cpu->instance->realloc = REALLOC_ALL;
-        }
-        return;
-    }
-    if (!(*spare & bit)) {
-        *spare |= bit;
-        cpu->instance->realloc = REALLOC_ALL;
+    if (((in->spare & bit) != 0) != (running_level(cpu) < SHARE_WITHIN)) {
+        in->spare ^= bit;
+        in->realloc = REALLOC_ALL;
     }
     if (cpu->thread == NULL && cpu->root != 0) {
         arch_space_leave(cpu);

@@ -94,6 +94,7 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     va_t block = c->area_va + area_kernel_blocks() + t->index * sizeof(struct activation_kernel);
 
     t->stack = load_relaxed(&x->first->stack);
+    c->tight = load_relaxed(&c->user->slots_given) - c->taken <= c->slots / 2 + UPCALL_BATCH;
     f->rax = f->rbx = f->rcx = f->rbp = f->r8 = f->r9 = f->r10 = 0;
     f->r11 = f->r12 = f->r13 = f->r14 = f->r15 = 0;           // not cpu->enter_fresh: it may leave again at once
     f->rdi = x->index;
@@ -122,7 +123,7 @@ static bool may_interrupt(const struct thread *t)
 {
     const struct claims *c = &t->home->claims;
 
-    return (t->events != 0 || (!list_empty(&c->events) && activation_slots(c) > 1)) &&
+    return (t->events != 0 || (!list_empty(&c->events) && activation_has_slots(c, 2))) &&
            load_relaxed(&t->user->disabled) == 0;
 }
 
@@ -132,7 +133,7 @@ static bool tell(struct cpu *cpu, struct thread *t, bool runs, struct thread *bl
 {
     struct telling x = {.c = &t->home->claims};
     uint32_t kinds = own_kinds(t);
-    bool room = kinds == 0 || (activation_slots(x.c) != 0 && put(&x, t, kinds, runs));
+    bool room = kinds == 0 || (activation_has_slots(x.c, 1) && put(&x, t, kinds, runs));
 
     if (blocked != NULL) {
         if (room && !t->added && put(&x, blocked, blocked->events & ~(uint32_t)UPCALL_CONTEXT, false)) {
