@@ -94,8 +94,7 @@ static void deal(struct fair *f, struct rounds *r, uint32_t level, struct claima
         }
     }
     while ((takes += deal_round(f, level, &first)) != 0) {
-        for (uint64_t m; ready > 0 && (m = f->free & f->where[level]) != 0; ready--) {
-            f->free &= ~(m & -m);
+        for (; ready > 0 && take(f, NULL, f->where[level]); ready--) {
         }
         ready = 0;
         r->dealt[r->count + 1] = r->dealt[r->count] + takes;

@@ -217,6 +217,24 @@ static void here_and_there(void **state)
     expect_partial(4, P({1, 1, 1}, {4, 4, 1}), 2);                         // and on a lower level all others
 }
 
+// Threads that are on this level on some processors only get one there, whatever the claimant holds: it has the others.
+static void threads_here_and_there(void **state)
+{
+    (void)state;
+    for (uint64_t holds = 0; holds < 8; holds++) {
+        struct fair f = {.processors = 3, .levels = 1ull << LEVEL};
+        struct claimant c = {.level = LEVEL, .wants = 3, .where = 7, .holds = holds};
+        memset(f.runs, CPU_LEVELS, sizeof(f.runs));
+        f.threads[LEVEL] = 5;
+        f.where[LEVEL] = 6;
+        fair_share(&f, &c, 1);
+        assert_int_equal(c.gets, 1);
+        assert_int_equal(f.owner[0], 0);
+        assert_int_equal(f.owner[1], FAIR_NOBODY);
+        assert_int_equal(f.owner[2], FAIR_NOBODY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +243,7 @@ int main(void)
         cmocka_unit_test(at_random),
         cmocka_unit_test(as_defined),
         cmocka_unit_test(here_and_there),
+        cmocka_unit_test(threads_here_and_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
