@@ -6,11 +6,6 @@
 
 enum { FRACTION = 32, COARSE = 16 };     // binary digits: of a rate, and of one that is divided by
 
-static uint64_t burst(const struct cpu *c)
-{
-    return SHARE_BURST * c->instance->slice;
-}
-
 // What a tick at this priority costs, in 1/32: 16 at priority 0, 32 at the middle one, 47 at the highest.
 static uint64_t weight(uint32_t priority)
 {
@@ -74,7 +69,7 @@ void share_renew(struct cpu *c, uint64_t now)
 
 // ---- charging ---------------------------------------------------------------------------------------------
 
-// The kernel's clock stays within SHARE_BURST slices of the real one.
+// The kernel's clock stays near the real one.
 void share_pay(struct cpu *c, struct thread *t, uint64_t ran, uint64_t now)
 {
     struct share *s = t->share;
@@ -88,7 +83,7 @@ void share_pay(struct cpu *c, struct thread *t, uint64_t ran, uint64_t now)
         return;
     }
     s->usage->charged += ran * w / (2 * SHARE_MIDDLE);
-    uint64_t earliest = now - ran - burst(c), latest = now + burst(c);
+    uint64_t earliest = now - ran - s->burst, latest = now + s->burst;
 
     if (later(earliest, s->paid)) {
         s->paid = earliest;
@@ -110,7 +105,7 @@ static uint64_t end_of_share(struct cpu *c, const struct share *s, uint64_t now)
         return 0;                        // so cheap that it never ends
     }
     uint64_t credit = later(now, s->paid) ? now - s->paid : 0;
-    credit = credit < burst(c) ? credit : burst(c);
+    credit = credit < s->burst ? credit : s->burst;
     return now + 1 + (credit << COARSE) / (rate - (1 << COARSE));
 }
 
@@ -130,9 +125,12 @@ uint64_t share_next(struct cpu *c, uint64_t now)
 
 static void set_percent(struct cpu *c, struct share *s, uint32_t percent)
 {
+    uint32_t all = percent == 0 ? 0 : SHARE_RETURN * 100 / percent;      // slices that have SHARE_RETURN for it
+
     c->limits += (percent < 100u) - limited(s);
     s->percent = (uint8_t)percent;
     s->rate = percent == 0 ? 0 : (100ull << FRACTION) / (2 * SHARE_MIDDLE * percent);
+    s->burst = (all > SHARE_BURST ? all : SHARE_BURST) * c->instance->slice;
     s->usage->share = percent;
 }
 

@@ -12,7 +12,9 @@
 // A share of 100 is always WITHIN and one of 0 always OVER.  The first kernel has 100, for good.
 // What was not used is kept for SHARE_BURST slices, and what was used too much is remembered for as long.  So
 // a kernel whose threads always want to run gets its share of any second (512 slices of 2 ms), give or take a
-// sixteenth of it, and on the average exactly.
+// sixteenth of it, and on the average exactly.  A share of less than 25 is kept until it is SHARE_RETURN slices of
+// running: a kernel may have to do without a processor, because its claims have others, until somebody else
+// is over his share there, and has that long to make up for it.
 // Nobody within its share waits for somebody who is over it: the supervisor has no threads, and a call that
 // needs something of another processor interrupts it.  The service thread of a kernel that is over its share
 // waits like any of its threads, but not long: SHARE_RETURN slices, unless the share is 0.
@@ -29,7 +31,7 @@ struct instance;
 
 enum {
     SHARE_WITHIN = ABI_PRIORITIES,       // added to the priority of a thread within its kernel's share
-    SHARE_BURST  = 32,                   // slices
+    SHARE_BURST  = 32,                   // slices, at least
     SHARE_RETURN = 8,                    // slices
     SHARE_MIDDLE = 16,                   // the priority at which a tick costs a tick
 };
@@ -39,6 +41,7 @@ struct share {                           // of one kernel on one processor
     struct kernel_usage *usage;          // l  its line of the system pages
     uint64_t      paid;                  // l  the kernel's clock
     uint64_t      rate;                  // l  how fast that runs, 32 binary digits of fraction
+    uint64_t      burst;                 // l  how far it may be from the real one
     struct list   link;                  // l  on the processor's list of those who come back
     uint32_t      base;                  // l  SHARE_WITHIN, or 0: over
     uint8_t       percent;               // l

@@ -22,6 +22,7 @@ enum { SECOND = 1000000, SLICE = 2000, CPUS = 4, KERNELS = 8, MIDDLE = 16 };
 static pa_t next_frame;
 static uint64_t ran[KERNELS][CPUS], last;        // by kernel slot
 static void (*played)(uint32_t n);               // what the program on n does after an interrupt
+static void (*passed)(uint64_t ticks);           // so long everything has been as it is
 
 // ---- the machine ------------------------------------------------------------------------------------------
 
@@ -47,6 +48,9 @@ static inline void add_up(void)
         if (t != NULL) {
             ran[t->kern->o.slot][i] += host.clock - last;
         }
+    }
+    if (passed != NULL) {
+        passed(host.clock - last);
     }
     last = host.clock;
 }

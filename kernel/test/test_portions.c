@@ -1,6 +1,7 @@
 // test_portions.c - shares of processors, for kernels with spaces of activations, and for both kinds.
 //
-// Whatever runs over its kernel's share runs on time that nobody within his wants: that is checked all the time.
+// The rule is that whatever runs over its kernel's share runs on time that nobody within his wants. That is added up
+// tick by tick. Where shares come to 100 and all want all, there is no such time: each has exactly his share.
 #include "clocked.h"
 
 #include <abi/activation.h>
@@ -17,7 +18,8 @@ struct user {                            // a kernel; its own space is one of ac
 
 static struct user user[4];
 static unsigned users;
-static uint64_t upcalls, wrong;
+static struct kernel threads;            // id 0, or a kernel with more threads than there are processors
+static uint64_t upcalls, wrong, spare;   // ticks: over a share while somebody is within his, and over a share
 
 static struct space_user_page *words(const struct user *u)
 {
@@ -38,15 +40,26 @@ static void give(struct user *u, uint32_t i)
     words(u)->slots_given = u->given;
 }
 
-// Has somebody who is within his share here less than he wants, while this is idle time?
-static void look(void)
+// Does somebody who is within his share on this processor have less than he wants?
+static bool lacks(uint32_t n)
+{
+    bool some = threads.id != 0 && kernel_find(host_instance(), threads.id)->within >> n & 1;
+
+    for (unsigned i = 0; i < users; i++) {
+        const struct claims *c = &space(&user[i])->claims;
+        uint32_t wants = words(&user[i])->wanted;
+        some |= c->held < (wants < host.cpus ? wants : host.cpus) && space(&user[i])->manager->within >> n & 1;
+    }
+    return some;
+}
+
+static void look(uint64_t ticks)
 {
     for (uint32_t n = 0; n < host.cpus; n++) {
         const struct thread *t = host_instance()->cpu[n].thread;
-        for (unsigned i = 0; i < users && (t == NULL || t->level < SHARE_WITHIN); i++) {
-            const struct claims *c = &space(&user[i])->claims;
-            uint32_t wants = words(&user[i])->wanted;
-            wrong += c->held < (wants < host.cpus ? wants : host.cpus) && space(&user[i])->manager->within >> n & 1;
+        if (t == NULL || t->level < SHARE_WITHIN) {
+            spare += ticks;
+            wrong += lacks(n) ? ticks : 0;
         }
     }
 }
@@ -82,16 +95,6 @@ static void upcalls_on(uint32_t n)
 {
     for (uint32_t i = 0; i < users * host.cpus; i++) {
         upcall(&user[i % users], (n + i / users) % host.cpus);
-    }
-}
-
-static void run(uint64_t ticks)
-{
-    uint64_t end = host.clock + ticks;
-
-    while (host.clock < end) {
-        run_until(host.clock + SLICE / 3);
-        look();
     }
 }
 
@@ -137,7 +140,7 @@ static void begin(uint32_t cpus)
     boot(cpus);
     host_instance()->cpu[0].thread->affinity = 1;
     users = 0;
-    upcalls = wrong = 0;
+    threads.id = 0;
     played = upcalls_on;
 }
 
@@ -145,20 +148,33 @@ static void begin(uint32_t cpus)
 static void run_seconds(uint64_t seconds)
 {
     assert_int_equal(call(SYS_wait, 0, 0, 0, NULL), -1);
-    run(SECOND / 4);
-    add_up();
+    run_until(host.clock + SECOND / 4);
     memset(ran, 0, sizeof(ran));
-    upcalls = 0;
-    run(seconds * SECOND);
+    upcalls = wrong = spare = 0;
+    passed = look;
+    run_until(host.clock + seconds * SECOND);
+    passed = NULL;
     for (uint32_t k = 0; k < KERNELS; k++) {
         for (uint32_t i = 0; i < CPUS; i++) {
             ran[k][i] /= seconds;
         }
     }
     uint64_t slices = seconds * SECOND / SLICE;
-    printf("%.2f upcalls a slice\n", (double)upcalls / (double)slices);
-    assert_true(upcalls < 3 * slices * host.cpus);
-    assert_int_equal(wrong, 0);
+    printf("%.2f upcalls a slice; %lu of %lu ticks wrong\n", (double)upcalls / (double)slices, wrong, spare);
+    assert_true(2 * upcalls < 3 * slices * host.cpus);
+    assert_true(wrong <= seconds * SECOND / 1000);       // while a processor is on its way
+}
+
+// All want all, and shares are 100 in sum: nothing is left over.
+static void all_used(uint64_t seconds)
+{
+    assert_true(spare <= seconds * SECOND / 1000 * host.cpus);
+}
+
+static void about(const char *what, double got, double wanted, double by)
+{
+    printf("%s: %.2f, wanted %.2f\n", what, got, wanted);
+    assert_true(got >= wanted - by && got <= wanted + by);
 }
 
 // The first kernel's thread runs again.
@@ -201,55 +217,62 @@ static void all_want_all(void **state)
             for (unsigned i = 0; i < 4 && share[m][i] != 0; i++) {
                 add_even(share[m][i], cpus);
             }
-            run_seconds(1);
+            run_seconds(2);
+            all_used(2);
             for (unsigned i = 0; i < users; i++) {
-                expect("of all processors", all_of(user[i].kernel), share[m][i]);
+                about("of all processors", all_of(user[i].kernel), share[m][i], 0.5);
             }
             end();
         }
     }
 }
 
-// The processors have shares of their own: so much of each, however the claims move.
+// The processors have shares of their own: so much of each, however the claims move.  Where each has a processor for
+// itself as long as it is within its share there, it makes up for that on the other one afterwards.
 static void each_its_own(void **state)
 {
-    static const uint8_t share[][2][CPUS] = {
-        {{50, 0}, {50, 100}},
-        {{10, 50, 0, 100}, {90, 50, 100, 0}}, {{25, 25, 50, 50}, {75, 75, 50, 50}},
+    static const struct {
+        uint32_t cpus, wanted;
+        uint8_t share[2][CPUS];
+    } m[] = {
+        {2, 2, {{50, 0}, {50, 100}}},
+        {2, 2, {{10, 90}, {90, 10}}}, {2, 1, {{10, 90}, {90, 10}}}, {2, 2, {{3, 97}, {97, 3}}},
+        {4, 4, {{10, 50, 0, 100}, {90, 50, 100, 0}}}, {4, 4, {{25, 25, 50, 50}, {75, 75, 50, 50}}},
+        {4, 4, {{10, 90, 10, 90}, {90, 10, 90, 10}}}, {4, 4, {{10, 20, 30, 40}, {90, 80, 70, 60}}},
     };
 
     (void)state;
-    for (unsigned m = 0; m < sizeof(share) / sizeof(share[0]); m++) {
-        begin(m < 1 ? 2 : 4);
-        for (unsigned i = 0; i < 2; i++) {
-            add(share[m][i], host.cpus);
-        }
-        run_seconds(1);
-        for (unsigned i = 0; i < 2 * host.cpus; i++) {
-            expect("of each processor", percent(user[i % 2].kernel, i / 2), share[m][i % 2][i / 2]);
+    for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+        begin(m[i].cpus);
+        add(m[i].share[0], m[i].wanted);
+        add(m[i].share[1], m[i].wanted);
+        run_seconds(8);
+        all_used(8);
+        for (unsigned j = 0; j < 2 * host.cpus; j++) {
+            about("of each processor", percent(user[j % 2].kernel, j / 2), m[i].share[j % 2][j / 2], 0.5);
         }
         end();
     }
 }
 
-// One kind is limited by the other.  What is over the shares of both is divided by threads, of which there are more.
+// One kind is limited by the other.
 static void with_threads(void **state)
 {
-    static const uint8_t share[] = {25, 50, 75};
-
     (void)state;
-    for (unsigned m = 0; m < 6; m++) {
-        begin(m < 3 ? 2 : 4);
-        struct kernel k = load_even(100 - share[m % 3]);
-        for (unsigned i = 0; i < 6; i++) {
-            start(k, MIDDLE, 0);
+    for (uint32_t cpus = 1; cpus <= CPUS; cpus *= 2) {
+        for (uint8_t share = 25; share <= 75; share += 25) {
+            begin(cpus);
+            threads = load_even(100 - share);
+            for (unsigned i = 0; i < 6; i++) {
+                start(threads, MIDDLE, 0);
+            }
+            add_even(share, cpus);
+            run_seconds(2);
+            all_used(2);
+            about("threads", all_of(threads), 100.0 - share, 0.5);
+            about("activations", all_of(user[0].kernel), share, 0.5);
+            end();
         }
-        add_even(share[m % 3], host.cpus);
-        run_seconds(1);
-        double threads = all_of(k), activations = all_of(user[0].kernel);
-        printf("threads %.2f, activations %.2f, wanted %u\n", threads, activations, share[m % 3]);
-        assert_true(threads >= (100 - share[m % 3]) * 0.95 && activations >= share[m % 3] * 0.9);
-        end();
     }
 }
 
@@ -258,12 +281,13 @@ static void wants_one(void **state)
 {
     (void)state;
     for (uint32_t cpus = 2; cpus <= CPUS; cpus *= 2) {
+        uint8_t share = 50 / (uint8_t)cpus;
         begin(cpus);
-        add_even(100 / (uint8_t)cpus / 2, 1);
+        add_even(share, 1);
         add_even(100, cpus);
-        run_seconds(1);
-        expect("all that it may", all_of(user[0].kernel) * cpus, 50);
-        expect("the rest", all_of(user[1].kernel), 100 - 50.0 / cpus);
+        run_seconds(2);
+        about("all that it may", all_of(user[0].kernel) * cpus, share * cpus, 1);
+        about("the rest", all_of(user[1].kernel), 100 - share, 0.5);
         end();
     }
 }
@@ -277,11 +301,11 @@ static void away(void **state)
         add_even(25, cpus);
         add_even(75, 0);
         run_seconds(1);
-        expect("all", all_of(user[0].kernel), 100);
+        about("all", all_of(user[0].kernel), 100, 0.5);
         words(&user[1])->wanted = cpus;
         wake();
         run_seconds(1);
-        expect("back", all_of(user[0].kernel), 25);
+        about("back", all_of(user[0].kernel), 25, 1);
         end();
     }
 }
