@@ -48,6 +48,7 @@ struct claims {                        // of a space; all but link and schedule 
     uint32_t entering;                 // l  of them, such as are in line
     uint8_t  level, wants, gets;       // l  for the policy, and its answer: see fair.h
     uint8_t  changed;                  // l  what the allocator has to look at: enum look
+    uint8_t  asked;                    // l  its place in the last question about processors: delegate.c
     bool     tight;                    // l  after the last upcall few slots more than half of them were left, or less
     uint32_t taken;                    // l  slots, modulo 2^32
     uint64_t holds;                    // l  processors, a bit each

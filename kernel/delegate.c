@@ -31,16 +31,16 @@ static bool fits(uint32_t processors, struct claimant *c, struct claimant *limit
 static bool match(const struct instance *in, const struct claimant *all, uint32_t n, struct claimant *limit)
 {
     const struct delegate *d = &in->delegate;
-    const struct list *l = in->claimants.next;
     bool same = n == d->count;
 
-    for (uint32_t i = 0; i < n; i++, l = l->next) {
-        const struct claimant *c = &d->claim[i];
-        bool known = i < d->count && list_entry(l, struct space, claims.link)->o.id == d->space[i];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = all[i].space->claims.asked;
+        const struct claimant *c = &d->claim[at];
+        bool known = at < d->count && all[i].space->o.id == d->space[at];
         same = same && known && c->level == all[i].level && c->wants == all[i].wants;
         limit[i] = all[i];
-        if (known && d->holds && d->most[i] < limit[i].wants) {
-            limit[i].wants = d->most[i];
+        if (known && d->holds && d->most[at] < limit[i].wants) {
+            limit[i].wants = d->most[at];
         }
     }
     return same;
@@ -50,12 +50,12 @@ static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const s
 {
     struct delegate *d = &cpu->instance->delegate;
     struct allocation_question *q = question(cpu->instance);
-    const struct list *l = cpu->instance->claimants.next;
 
     store_relaxed(&q->number, d->number + 1);
     fence_full();                                    // a reader that sees what follows sees this, too
-    for (uint32_t i = 0; i < n; i++, l = l->next) {
-        const struct space *s = list_entry(l, struct space, claims.link);
+    for (uint32_t i = 0; i < n; i++) {
+        struct space *s = all[i].space;
+        s->claims.asked = (uint8_t)i;
         d->space[i] = s->o.id;
         d->claim[i] = (struct claimant){.level = all[i].level, .wants = all[i].wants, .where = all[i].where};
         d->most[i] = limit[i].wants;

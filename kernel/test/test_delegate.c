@@ -169,6 +169,36 @@ static void says(void **state)
     host_shutdown();
 }
 
+// An answer is about spaces, wherever they are on the allocator's list, which it turns when it runs out of work.
+static void list_turns(void **state)
+{
+    struct list *all, *next;
+
+    (void)state;
+    two(4);
+    assert_int_equal(say(fill(2, 2, 0)), ERR_OK);
+    make(&c, 8, 64, 4);
+    host_advance(host_instance()->slice / 4);
+    settle();
+    assert_int_equal(question()->count, 3);
+    assert_int_equal(say(fill(1, 3, 0)), ERR_OK);
+    uint64_t last = question()->number;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_false(sleeps(0));
+        held(1, 3);
+        assert_int_equal(page_of(&c)->held, 0);
+        first_wakes();
+        all = &host_instance()->claimants;
+        next = all->next;
+        list_remove(all);
+        list_insert_before(next->next, all);
+    }
+    host_advance(host_instance()->slice);
+    settle();
+    assert_int_equal(question()->number, last);            // nothing to ask
+    host_shutdown();
+}
+
 // Whoever wants less makes the answer useless until there is another one.
 static void wants_less(void **state)
 {
@@ -458,7 +488,8 @@ static void anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says), cmocka_unit_test(wants_less), cmocka_unit_test(too_late), cmocka_unit_test(lies),
+        cmocka_unit_test(says), cmocka_unit_test(list_turns), cmocka_unit_test(wants_less), cmocka_unit_test(too_late),
+        cmocka_unit_test(lies),
         cmocka_unit_test(levels), cmocka_unit_test(threads_count), cmocka_unit_test(gone), cmocka_unit_test(anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
