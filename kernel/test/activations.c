@@ -140,6 +140,59 @@ int running(const struct party *p, uint32_t n)
     return t != NULL && t->home != NULL && t->home->o.id == p->space && t->act == ACT_CLAIM ? (int)t->index : -1;
 }
 
+void have(struct party *p, uint32_t cpus, uint32_t activations, uint32_t slots)
+{
+    boot(cpus);
+    make(p, activations, slots, cpus);
+    first_sleeps();
+}
+
+void have_timers(struct party *p, uint32_t cpus, uint32_t activations, uint32_t slots)
+{
+    boot(cpus);
+    make(p, activations, slots, cpus);
+    user_of(p)->tick = 1;
+    first_sleeps();
+}
+
+struct thread_state *state_of(const struct party *p, int i)
+{
+    return host_at(p->state[i]);
+}
+
+void unload(struct party *p, int i)
+{
+    while (call(0, SYS_thread_unload, p->thread[i], 0, 0) == ERR_AGAIN) {
+        settle();
+    }
+    settle();
+    assert_int_equal(state_of(p, i)->loaded, 0);
+}
+
+uint64_t times_told(const struct party *p, uint32_t kind)
+{
+    return page_of(p)->told[__builtin_ctz(kind)];
+}
+
+void held_right(const struct party *p)
+{
+    uint64_t runs = 0;
+
+    for (uint32_t n = 0; n < host_instance()->cpus; n++) {
+        runs |= (uint64_t)(running(p, n) >= 0) << n;
+    }
+    assert_int_equal(page_of(p)->holds, runs);
+    assert_int_equal(page_of(p)->held, __builtin_popcountll(runs));
+}
+
+void accounts_balance(const struct party *p)
+{
+    const struct space_kernel_page *k = page_of(p);
+
+    assert_int_equal(k->pending, 0);
+    assert_int_equal(times_told(p, UPCALL_ADDED) - times_told(p, UPCALL_TAKEN) - k->released, k->held);
+}
+
 struct frame *frame_on(uint32_t n)
 {
     return host_instance()->cpu[n].frame;

@@ -52,8 +52,20 @@ void activations_begin(void);
 // The owner leaves processor 0, and takes it again.
 void first_sleeps(void);
 void first_wakes(void);
+// Boot; one space, which wants all processors, and the owner leaves it processor 0.  With timers: `tick` is set.
+void have(struct party *p, uint32_t cpus, uint32_t activations, uint32_t slots);
+void have_timers(struct party *p, uint32_t cpus, uint32_t activations, uint32_t slots);
+struct thread_state *state_of(const struct party *p, int i);
+// Until it is written back.
+void unload(struct party *p, int i);
 // Which activation of p runs on processor n; -1: none.
 int running(const struct party *p, uint32_t n);
+// Events of one kind.
+uint64_t times_told(const struct party *p, uint32_t kind);
+// Processors that run claims of p are those it holds.
+void held_right(const struct party *p);
+// All of p is loaded, and it has been told everything.
+void accounts_balance(const struct party *p);
 struct frame *frame_on(uint32_t n);
 // An upcall has just begun on n: its slots, and the kinds of all of them together.
 uint32_t begun(struct party *p, uint32_t n, struct upcall_slot *out[UPCALL_BATCH]);

@@ -25,9 +25,7 @@ static void preempted_and_back(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     assert_int_equal(begun(&a, 0, s), UPCALL_ADDED);
     works(0, 0x123);
     words(&a, (uint32_t)running(&a, 0))->thread = 4711;
@@ -51,9 +49,7 @@ static void told_on_another(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(2);
-    make(&a, 4, 8, 2);
-    first_sleeps();
+    have(&a, 2, 4, 8);
     works(0, 0x10);
     works(1, 0x11);
     first_wakes();
@@ -73,9 +69,7 @@ static void blocked_and_unblocked(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     int who = running(&a, 0);
     works(0, 0x42);
     trap(0);
@@ -110,9 +104,7 @@ static void waits_in_program(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     int who = running(&a, 0);
     works(0, 0x55);
     assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
@@ -132,9 +124,7 @@ static void gives_back(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(2);
-    make(&a, 4, 8, 2);
-    first_sleeps();
+    have(&a, 2, 4, 8);
     user_of(&a)->wanted = 1;
     assert_int_equal(call(1, SYS_processor_release, 0, 0, 0), -1);
     assert_int_equal(page_of(&a)->held, 1);
@@ -158,9 +148,7 @@ static void gives_back(void **state)
 static void shares(void **state)
 {
     (void)state;
-    boot(4);
-    make(&a, 8, 32, 4);
-    first_sleeps();
+    have(&a, 4, 8, 32);
     assert_int_equal(page_of(&a)->held, 4);
     first_wakes();
     make(&b, 8, 32, 4);
@@ -188,9 +176,7 @@ static void disabled(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     int who = running(&a, 0);
     works(0, 0x77);
     words(&a, (uint32_t)who)->disabled = 1;
@@ -224,9 +210,7 @@ static void pool_empty(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 1, 8, 1);
-    first_sleeps();
+    have(&a, 1, 1, 8);
     works(0, 0x21);
     assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
     assert_null(host_instance()->cpu[0].thread);
@@ -244,9 +228,7 @@ static void no_slots(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(2);
-    make(&a, 4, 1, 2);
-    first_sleeps();
+    have(&a, 2, 4, 1);
     settle();
     assert_int_equal(page_of(&a)->held, 1);
     uint32_t n = (uint32_t)__builtin_ctzll(page_of(&a)->holds);
@@ -271,9 +253,7 @@ static void written_back(void **state)
     unsigned contexts = 0, fresh = 0, handlers = 0;
 
     (void)state;
-    boot(2);
-    make(&a, 6, 24, 2);
-    first_sleeps();
+    have(&a, 2, 6, 24);
     works(0, 0x31);
     assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);     // blocked in its program
     works(0, 0x32);
@@ -367,9 +347,7 @@ static void owner_tells(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     works(0, 0x61);
     pa_t pa;
     assert_false(host_touch(0, 0x900000, MAP_WRITE, &pa));

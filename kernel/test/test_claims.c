@@ -3,42 +3,6 @@
 
 static struct party a, b;
 
-static struct thread_state *page(const struct party *p, int i)
-{
-    return host_at(p->state[i]);
-}
-
-static void unload(struct party *p, int i)
-{
-    while (call(0, SYS_thread_unload, p->thread[i], 0, 0) == ERR_AGAIN) {
-        settle();
-    }
-    settle();
-    assert_int_equal(page(p, i)->loaded, 0);
-}
-
-// Processors that run claims of p are those it holds.
-static void held_right(const struct party *p)
-{
-    uint64_t runs = 0;
-
-    for (uint32_t n = 0; n < host_instance()->cpus; n++) {
-        runs |= (uint64_t)(running(p, n) >= 0) << n;
-    }
-    assert_int_equal(page_of(p)->holds, runs);
-    assert_int_equal(page_of(p)->held, __builtin_popcountll(runs));
-}
-
-// All of it is loaded, and it has been told everything.
-static void accounts_balance(const struct party *p)
-{
-    const struct space_kernel_page *k = page_of(p);
-
-    assert_int_equal(k->pending, 0);
-    uint64_t added = k->told[__builtin_ctz(UPCALL_ADDED)], taken = k->told[__builtin_ctz(UPCALL_TAKEN)];
-    assert_int_equal(added - taken - k->released, k->held);
-}
-
 // Time passes until an upcall begins on n, for so many slices at most.
 static bool upcall_within(uint32_t n, unsigned slices)
 {
@@ -53,10 +17,7 @@ static bool upcall_within(uint32_t n, unsigned slices)
 static void late_timer(void **state)
 {
     (void)state;
-    boot(2);
-    make(&a, 4, 16, 2);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 2, 4, 16);
     for (uint32_t n = 0; n < 2; n++) {
         works(n, n + 1);
         words(&a, (uint32_t)running(&a, n))->disabled = 1;
@@ -83,9 +44,7 @@ static void late_timer(void **state)
 static void disabled_and_away(void **state)
 {
     (void)state;
-    boot(2);
-    make(&a, 4, 16, 2);
-    first_sleeps();
+    have(&a, 2, 4, 16);
     int who = running(&a, 0);
     works(0, 0x51);
     works(1, 0x52);
@@ -93,7 +52,7 @@ static void disabled_and_away(void **state)
     first_wakes();
     unload(&a, who);
     held_right(&a);
-    assert_int_equal(load_activation(&a, (uint32_t)who, page(&a, who)->run), ERR_OK);
+    assert_int_equal(load_activation(&a, (uint32_t)who, state_of(&a, who)->run), ERR_OK);
     first_sleeps();
     int at = running(&a, 0) == who ? 0 : 1;
     assert_int_equal(running(&a, (uint32_t)at), who);
@@ -108,17 +67,15 @@ static void disabled_and_away(void **state)
 static void disabled_in_handler(void **state)
 {
     (void)state;
-    boot(1);
-    make(&a, 4, 16, 1);
-    first_sleeps();
+    have(&a, 1, 4, 16);
     int who = running(&a, 0);
     works(0, 0x53);
     words(&a, (uint32_t)who)->disabled = 1;
     trap(0);
     first_wakes();
     unload(&a, who);
-    assert_int_equal(page(&a, who)->depth, 1);
-    assert_int_equal(load_activation(&a, (uint32_t)who, page(&a, who)->run), ERR_OK);
+    assert_int_equal(state_of(&a, who)->depth, 1);
+    assert_int_equal(load_activation(&a, (uint32_t)who, state_of(&a, who)->run), ERR_OK);
     first_sleeps();
     while (host_instance()->cpu[0].thread->o.id != a.thread[who]) {
         assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), -1);
@@ -128,7 +85,7 @@ static void disabled_in_handler(void **state)
     settle();
     assert_int_equal(running(&a, 0), who);
     assert_int_equal(frame_on(0)->rbx, 0x53);
-    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 0);
+    assert_int_equal(times_told(&a, UPCALL_BLOCKED), 0);
     held_right(&a);
     accounts_balance(&a);
     host_shutdown();
@@ -140,9 +97,7 @@ static void told_late(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(2);
-    make(&a, 4, 16, 2);
-    first_sleeps();
+    have(&a, 2, 4, 16);
     int who = running(&a, 0);
     works(0, 0x54);
     works(1, 0x55);
@@ -152,7 +107,7 @@ static void told_late(void **state)
     settle();
     works(1, 0x55);
     (void)call(1, SYS_processors, 0, 0, 0);
-    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 0);
+    assert_int_equal(times_told(&a, UPCALL_BLOCKED), 0);
     words(&a, (uint32_t)who)->disabled = 0;
     (void)call(1, SYS_processors, 0, 0, 0);
     assert_int_equal(begun(&a, 1, s), UPCALL_PREEMPTED | UPCALL_BLOCKED | UPCALL_TAKEN);
@@ -167,8 +122,8 @@ static void told_late(void **state)
         }
     }
     settle();
-    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_BLOCKED)], 1);
-    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_UNBLOCKED)], 1);
+    assert_int_equal(times_told(&a, UPCALL_BLOCKED), 1);
+    assert_int_equal(times_told(&a, UPCALL_UNBLOCKED), 1);
     held_right(&a);
     accounts_balance(&a);
     host_shutdown();
@@ -187,7 +142,7 @@ static void owner_lies(void **state)
     unsigned kinds[] = {UPCALL_BLOCKED | UPCALL_TAKEN, ~0u, UPCALL_UNBLOCKED};
     a.activations = 1;
     for (unsigned i = 0; i < 3; i++) {
-        page(&a, 0)->events = kinds[i];
+        state_of(&a, 0)->events = kinds[i];
         assert_int_equal(load_activation(&a, 0, RUN_FRESH), ERR_OK);
         first_sleeps();
         unsigned runs = 0;
@@ -289,10 +244,7 @@ static void timer_in_handler(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 16, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 4, 16);
     int who = running(&a, 0);
     works(0, 0x71);
     words(&a, (uint32_t)who)->interval = host_instance()->slice / 2;
@@ -319,10 +271,7 @@ static void interval_runs(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 16, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 4, 16);
     int who = running(&a, 0);
     works(0, 0x73);
     words(&a, (uint32_t)who)->disabled = 1;
@@ -370,7 +319,7 @@ static void waiting_claim_goes(void **state)
         if (who >= 0) {
             unload(p, who);
             held_right(p);
-            assert_int_equal(load_activation(p, (uint32_t)who, page(p, who)->run), ERR_OK);
+            assert_int_equal(load_activation(p, (uint32_t)who, state_of(p, who)->run), ERR_OK);
             gone++;
         }
         for (uint32_t n = 1; n < 4; n++) {

@@ -11,10 +11,7 @@ static void timer_in_handler(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 4, 8);
     int who = running(&a, 0);
     uint64_t slice = host_instance()->slice;
     works(0, 0x51);
@@ -49,10 +46,7 @@ static void timer_in_handler(void **state)
 static void timer_disabled(void **state)
 {
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 4, 8);
     int who = running(&a, 0);
     uint64_t slice = host_instance()->slice;
     works(0, 0x61);
@@ -85,9 +79,7 @@ static void overtaken(void **state)
     struct instance *in;
 
     (void)state;
-    boot(1);
-    make(&a, 4, 8, 1);
-    first_sleeps();
+    have(&a, 1, 4, 8);
     in = host_instance();
     struct thread *first = thread_find(in, in->info->thread);
     works(0, 0x41);
@@ -105,11 +97,8 @@ static void overtaken(void **state)
     if (cpu->thread != NULL && cpu->thread->depth > 0) {
         (void)call(0, SYS_resume, a.space, 0, 0);
     }
-    struct space_kernel_page *k = page_of(&a);
-    uint64_t added = k->told[__builtin_ctz(UPCALL_ADDED)], taken = k->told[__builtin_ctz(UPCALL_TAKEN)];
-    assert_int_equal(k->held, 1);
-    assert_int_equal(k->pending, 0);
-    assert_int_equal(added - taken - k->released, 1);
+    assert_int_equal(page_of(&a)->held, 1);
+    accounts_balance(&a);
     host_shutdown();
 }
 
@@ -161,9 +150,7 @@ static void preempted_on_its_way_out(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(2);
-    make(&a, 4, 8, 2);
-    first_sleeps();
+    have(&a, 2, 4, 8);
     works(0, 0x91);
     works(1, 0x92);
     struct thread *t = thread_find(host_instance(), host_instance()->info->thread);
@@ -187,16 +174,13 @@ static void preempted_on_its_way_out(void **state)
 
 static uint64_t alarms(void)
 {
-    return page_of(&a)->told[__builtin_ctz(UPCALL_ALARM)];
+    return times_told(&a, UPCALL_ALARM);
 }
 
 // One activation runs, with an alarm in two slices.  Gives its words.
 static struct activation_user *with_alarm(uint32_t activations)
 {
-    boot(1);
-    make(&a, activations, 16, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, activations, 16);
     struct activation_user *u = words(&a, (uint32_t)running(&a, 0));
     works(0, 0x81);
     u->alarm = host.clock + 2 * host_instance()->slice;
@@ -329,7 +313,7 @@ static void timers_of_another(void **state)
     u->disabled = 0;
     first_sleeps();
     pass(6);
-    assert_int_equal(page_of(&a)->told[__builtin_ctz(UPCALL_INTERVAL)], 0);
+    assert_int_equal(times_told(&a, UPCALL_INTERVAL), 0);
     host_shutdown();
 }
 
@@ -340,10 +324,7 @@ static void timer_without_slots(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 2, 1, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 2, 1);
     works(0, 0x81);
     words(&a, (uint32_t)running(&a, 0))->interval = host_instance()->slice / 4;
     host_advance(host_instance()->slice + 1);
@@ -375,10 +356,7 @@ static void tells_of_itself(void **state)
     struct upcall_slot *s[UPCALL_BATCH];
 
     (void)state;
-    boot(1);
-    make(&a, 1, 2, 1);
-    user_of(&a)->tick = 1;
-    first_sleeps();
+    have_timers(&a, 1, 1, 2);
     works(0, 0x81);
     words(&a, 0)->interval = host_instance()->slice / 4;
     host_advance(host_instance()->slice + 1);
@@ -404,9 +382,7 @@ static void wait_for_each_other(uint32_t slots, unsigned spent)
     struct upcall_slot *s[UPCALL_BATCH];
     uint64_t waits = 0, until;
 
-    boot(1);
-    make(&a, 8, slots, 1);
-    first_sleeps();
+    have(&a, 1, 8, slots);
     for (unsigned i = 0; i < spent && running(&a, 0) >= 0; i++) {
         (void)call(0, SYS_processor_release, 0, 0, 0);
         settle();
