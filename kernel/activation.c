@@ -257,7 +257,7 @@ void activation_join(struct thread *t, struct space *s)
     if (t->depth > 0) {
         t->act = ACT_BLOCKED;
         t->space = NULL;
-        t->quiet = (t->events & UPCALL_BLOCKED) == 0 && activation_quiet(t);
+        t->quiet = (t->events & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0;   // nobody was told, or is to be
         if (t->events & UPCALL_BLOCKED) {
             activation_tell(t, 0);
         }
@@ -272,16 +272,16 @@ void activation_join(struct thread *t, struct space *s)
     }
 }
 
-// What is to be told of t if it leaves now.
+// What is to be told of t if it leaves now, also when it goes on: UNBLOCKED, if anybody hears that it is blocked.
 static uint32_t events_of(const struct thread *t)
 {
     bool claim = t->act == ACT_CLAIM;
+    uint32_t events = t->events | (t->act == ACT_BLOCKED && !t->quiet ? UPCALL_UNBLOCKED : 0);
 
     if (t->depth > 0) {
-        return t->events | (claim && !activation_quiet(t) ? UPCALL_BLOCKED | UPCALL_TAKEN : 0);
+        return events | (claim && !activation_quiet(t) ? UPCALL_BLOCKED | UPCALL_TAKEN : 0);
     }
-    return t->events | ((claim && !t->entering) || t->paused ? UPCALL_PREEMPTED | UPCALL_TAKEN : 0) |
-           (t->act == ACT_BLOCKED && !t->quiet ? UPCALL_UNBLOCKED : 0);
+    return events | ((claim && !t->entering) || t->paused || t->quiet ? UPCALL_PREEMPTED | UPCALL_TAKEN : 0);
 }
 
 void activation_leave(struct thread *t)

@@ -13,6 +13,7 @@ static struct party party[2];
 static enum whereabouts place[2][CONTEXTS];
 static uint64_t random_state;
 static uint32_t often;                   // the owner writes back, once in so many steps
+static uint32_t disables;                // 1: programs disable and enable upcalls, of any activation
 
 static uint32_t below(uint32_t n)
 {
@@ -107,6 +108,9 @@ static void act(unsigned p, uint32_t n)
         break;
     case 4:
         (void)call(n, SYS_yield, 0, 0, 0);
+        break;
+    case 5:
+        words(&party[p], below(party[p].activations))->disabled ^= disables;
         break;
     default:
         break;
@@ -223,6 +227,12 @@ static bool done(void)
                 return false;
             }
         }
+        for (uint32_t i = 0; i < party[p].activations; i++) {    // it may be an upcall that has no context yet
+            const struct thread *t = thread_find(host_instance(), party[p].thread[i]);
+            if (t != NULL && (t->paused || t->quiet)) {
+                return false;
+            }
+        }
         if (page_of(&party[p])->pending != 0) {
             return false;
         }
@@ -235,6 +245,11 @@ static void drain(void)
 {
     user_of(&party[0])->wanted = user_of(&party[1])->wanted = 0;
     first_wakes();
+    for (unsigned p = 0; p < 2; p++) {
+        for (uint32_t i = 0; i < party[p].activations; i++) {
+            words(&party[p], i)->disabled = 0;
+        }
+    }
     load_again(0, true);
     load_again(1, true);
     first_sleeps();
@@ -266,6 +281,7 @@ static void balance(void **state)
         random_state = seed;
         memset(place, 0, sizeof(place));
         boot(1 + seed % 4);
+        disables = seed % 2;
         often = seed % 3 == 0 ? UINT32_MAX : 5 + 10 * (seed % 5);
         make(&party[0], 2 + seed % 7, seed % 4 == 0 ? 12 : 64, 1 + seed % 4);
         make(&party[1], 8, 64, 2);

@@ -129,6 +129,77 @@ static void told_late(void **state)
     host_shutdown();
 }
 
+// Told as blocked, in its handler; upcalls are disabled for it, and it is written back: it does not go on by itself.
+static void told_then_disabled(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    have(&a, 1, 4, 16);
+    int who = running(&a, 0);
+    works(0, 0x57);
+    trap(0);
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    assert_int_equal(begun(&a, 0, s), UPCALL_BLOCKED);
+    works(0, 0x58);
+    words(&a, (uint32_t)who)->disabled = 1;
+    first_wakes();
+    for (unsigned i = 0; i < 2; i++) {                    // what is written back is what was loaded
+        unload(&a, who);
+        assert_int_equal(state_of(&a, who)->depth, 1);
+        assert_int_equal(load_activation(&a, (uint32_t)who, state_of(&a, who)->run), ERR_OK);
+    }
+    assert_int_equal(call(0, SYS_signal, a.thread[who], 0, 0), ERR_OK);
+    first_sleeps();
+    assert_int_equal(host_instance()->cpu[0].thread->o.id, a.thread[who]);
+    (void)call(0, SYS_resume, a.space, 0, 0);
+    settle();
+    assert_int_not_equal(running(&a, 0), who);
+    assert_true(begun(&a, 0, s) & UPCALL_UNBLOCKED);
+    assert_int_equal(times_told(&a, UPCALL_BLOCKED), 1);
+    assert_int_equal(times_told(&a, UPCALL_UNBLOCKED), 1);
+    held_right(&a);
+    accounts_balance(&a);
+    host_shutdown();
+}
+
+// Blocked without being told, `where` it is, and written back; upcalls are enabled before it is loaded again: what it
+// held is accounted for.
+static void blocks_untold(uint32_t where)
+{
+    have(&a, 1, 4, 16);
+    int who = running(&a, 0);
+    works(0, 0x59);
+    words(&a, (uint32_t)who)->disabled = 1;
+    if (where > 0) {
+        trap(0);
+    }
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    first_wakes();
+    unload(&a, who);
+    assert_int_equal(state_of(&a, who)->depth, where);
+    words(&a, (uint32_t)who)->disabled = 0;
+    assert_int_equal(load_activation(&a, (uint32_t)who, state_of(&a, who)->run), ERR_OK);
+    (void)call(0, SYS_signal, a.thread[who], 0, 0);
+    first_sleeps();
+    if (where > 0) {
+        assert_int_equal(host_instance()->cpu[0].thread->o.id, a.thread[who]);
+        (void)call(0, SYS_resume, a.space, 0, 0);
+        settle();
+    }
+    held_right(&a);
+    accounts_balance(&a);
+    assert_int_equal(times_told(&a, UPCALL_BLOCKED), times_told(&a, UPCALL_UNBLOCKED));
+    host_shutdown();
+}
+
+static void enabled_while_away(void **state)
+{
+    (void)state;
+    blocks_untold(0);
+    blocks_untold(1);
+}
+
 // The owner writes nonsense about what is to be told.
 static void owner_lies(void **state)
 {
@@ -385,6 +456,7 @@ int main(void)
         cmocka_unit_test(owner_lies),        cmocka_unit_test(warned_once),       cmocka_unit_test(blocks_for_ever),
         cmocka_unit_test(timer_in_handler),  cmocka_unit_test(interval_runs),     cmocka_unit_test(waiting_claim_goes),
         cmocka_unit_test(wants_and_cannot),  cmocka_unit_test(thread_goes),       cmocka_unit_test(told_late),
+        cmocka_unit_test(told_then_disabled), cmocka_unit_test(enabled_while_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ struct thread_state {
     uint32_t signal_active;                         // k  its signal function runs
     struct signal_entry signal[SIGNAL_ENTRIES];     // k  entry i is at i % SIGNAL_ENTRIES
     struct frame interrupted;                       // k, u
-    uint64_t events;                                // k  of an activation: enum upcall_kind, not told yet; read at load
+    uint64_t events;                                // k  of an activation: enum upcall_kind, not told yet; in a handler
+                                                    //    UNBLOCKED: is told as blocked, or is to be.  Read at load
 };
 
 _Static_assert(sizeof(struct frame) == 192, "frame");
