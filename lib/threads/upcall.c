@@ -7,7 +7,7 @@
 //      which come back as soon as they are (PHASE_LOCKS), if somebody has continued them; then all, to their ends.  So
 //      nobody waits for a lock whose holder is in the hands of a handler that does not run.
 //   3. Threads go to the ready list, workers of other packages to those (package.h).  The slots go back to the ring;
-//      that of a handler's own stack as soon as a later one sees that the stack is not used, many at a time.
+//      that of a handler's own stack when few are left and a later one sees that the stack is not used, some at a time.
 //   4. It becomes a scheduler (scheduler.c), which owns nothing: stopped there it is just dropped.
 // It may be stopped anywhere, and is then itself a context of the next upcall, three deep or more.
 // A handler that recovers, or has continued another one, has its own frame in `saved` and is continued by that.
@@ -20,6 +20,8 @@
 void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *activation);
 extern const char *threads_release_address;
 const char *threads_release_address;
+
+static uint64_t used[SLOTS_MOST / 64];   // a  slots whose stacks a handler has begun on since they were given
 
 struct batch {
     struct thread *threads, *last;       // to be made ready, in order
@@ -316,27 +318,32 @@ static void give_slots(uint32_t first, uint32_t events)
 
     for (uint32_t n = 1; n < events && slot < threads.machine.slots; n++) {
         uint32_t next = threads.machine.slot[slot].next;
-        struct thread *handler = (struct thread *)threads.machine.slot[slot].stack;
-        handler->phase = PHASE_GIVEN;
-        slot_give(slot);
+        slot_give(slot);                             // its stack was not used: the phase is what it was
         slot = next;
     }
 }
-// Slots of handlers whose stacks are not used any more, when few are left.
+// Slots of handlers whose stacks are not used any more: some of them, the first ones, when so few are left that the
+// supervisor would have to count them.  So the same stacks are used again and again, each of which is a page, and no
+// other is looked at.
 static void recycle(void)
 {
     const struct threads_machine *m = &threads.machine;
+    uint32_t more = m->slots / 8 + 1;
 
-    if (m->user->slots_given - m->kernel->slots_taken > m->slots / 2) {
+    if (m->user->slots_given - m->kernel->slots_taken > m->slots / 2 + UPCALL_BATCH + 1) {
         return;
     }
-    for (uint32_t i = 0; i < m->slots; i++) {
-        struct thread *handler = (struct thread *)m->slot[i].stack;
-        uint32_t left = PHASE_LEFT;
-        if (handler->phase == PHASE_LEFT &&
-            __atomic_compare_exchange_n(&handler->phase, &left, PHASE_GIVEN, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
-            slot_give(i);
+    for (uint32_t w = 0; w <= (m->slots - 1) / 64; w++) {
+        for (uint64_t bits = __atomic_load_n(&used[w], __ATOMIC_RELAXED); bits != 0 && more != 0; bits &= bits - 1) {
+            uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits), left = PHASE_LEFT;
+            struct thread *handler = (struct thread *)m->slot[slot].stack;
+            if (handler->phase == PHASE_LEFT &&
+                __atomic_compare_exchange_n(&handler->phase, &left, PHASE_GIVEN, false, __ATOMIC_ACQUIRE,
+                                            __ATOMIC_RELAXED)) {
+                __atomic_fetch_and(&used[w], ~(bits & -bits), __ATOMIC_RELAXED);     // first: it may begin at once
+                slot_give(slot);
+                more--;
+            }
         }
     }
 }
@@ -372,6 +379,7 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
     struct batch b = {0};
     uint32_t slot = first;
 
+    __atomic_fetch_or(&used[first / 64 % (SLOTS_MOST / 64)], 1ull << first % 64, __ATOMIC_RELAXED);
     arm((struct activation_user *)activation->user);
     count(&threads.count.upcalls, 1);
     for (uint32_t n = 0; n < events && slot < threads.machine.slots; n++) {
