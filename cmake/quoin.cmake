@@ -8,7 +8,8 @@
 #   quoin_program(NAME USES ... [SOURCES ...])    build/programs/NAME, for appkernels/native; may use floating point
 #   quoin_linux_program(SOURCE LIBC [FOLDER F] [FLAGS ...])   a static Linux program, build/tests/linux/NAME[.glibc]
 #                                                 or build/F/NAME
-#   quoin_host_test(TEST [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a cmocka program for the host
+#   quoin_host_test(TEST [OBJECTS NAME] [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a cmocka program for the host
+#   quoin_host_objects(NAME [SOURCES ...] [INCLUDES ...] [DEFINES ...])   what several of these share, compiled once
 #   quoin_host_fuzzer(FUZZER [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a libFuzzer program; ten seconds are a test
 #   quoin_stubs(FILE.interface LIST)              its generated sources, in a list, in the build folder's CURRENT_FOLDER/stubs
 #   quoin_folders()                               every folder below that has a CMakeLists.txt
@@ -88,8 +89,14 @@ function(quoin_unit_tests)
     file(GLOB tests CONFIGURE_DEPENDS test/test_*.c)
     file(GLOB helpers CONFIGURE_DEPENDS test/*.c)
     list(FILTER helpers EXCLUDE REGEX "/(test|fuzz)_[^/]*$")
+    if(tests)
+        file(RELATIVE_PATH objects ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+        string(REPLACE "/" "." objects host.${objects})
+        quoin_host_objects(${objects} SOURCES ${P_SOURCES} ${helpers}
+            INCLUDES ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/test ${P_INCLUDES})
+    endif()
     foreach(test ${tests})
-        quoin_host_test(${test} SOURCES ${P_SOURCES} ${helpers} INCLUDES ${P_INCLUDES})
+        quoin_host_test(${test} OBJECTS ${objects} INCLUDES ${P_INCLUDES})
     endforeach()
     file(GLOB fuzzers CONFIGURE_DEPENDS test/fuzz_*.c)
     foreach(fuzzer ${fuzzers})
@@ -265,9 +272,29 @@ function(quoin_linux_program source libc)
     add_custom_target(${folder}.${name} ALL DEPENDS ${output})
 endfunction()
 
+# How everything of a host test is compiled.
+function(quoin_host_flags target)
+    cmake_parse_arguments(P "" "" "INCLUDES;DEFINES" ${ARGN})
+    target_include_directories(${target} PRIVATE ${P_INCLUDES} ${CMAKE_SOURCE_DIR}/abi/include ${CMAKE_SOURCE_DIR}/lib/base)
+    target_compile_definitions(${target} PRIVATE QUOIN_HOST=1 ${P_DEFINES})
+    target_compile_options(${target} PRIVATE ${QUOIN_C} -O1 -g -fno-omit-frame-pointer)
+    if(QUOIN_SANITIZE)
+        target_compile_options(${target} PRIVATE -fsanitize=${QUOIN_SANITIZE} -fno-sanitize-recover=all)
+    endif()
+    if(QUOIN_COVERAGE)
+        target_compile_options(${target} PRIVATE --coverage)
+    endif()
+endfunction()
+
+function(quoin_host_objects name)
+    cmake_parse_arguments(P "" "" "SOURCES;INCLUDES;DEFINES" ${ARGN})
+    add_library(${name} OBJECT EXCLUDE_FROM_ALL ${P_SOURCES})
+    quoin_host_flags(${name} INCLUDES ${P_INCLUDES} DEFINES ${P_DEFINES})
+endfunction()
+
 find_library(QUOIN_CMOCKA cmocka)
 function(quoin_host_test test)
-    cmake_parse_arguments(P "" "" "SOURCES;INCLUDES;DEFINES" ${ARGN})
+    cmake_parse_arguments(P "" "OBJECTS" "SOURCES;INCLUDES;DEFINES" ${ARGN})
     if(NOT QUOIN_CMOCKA)
         message(STATUS "${test}: needs libcmocka-dev")
         return()
@@ -282,16 +309,14 @@ function(quoin_host_test test)
     set(target unit.${path}.${name})
     add_executable(${target} ${test} ${P_SOURCES})
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/unit)
-    target_include_directories(${target} PRIVATE ${module} ${folder} ${P_INCLUDES} ${CMAKE_SOURCE_DIR}/abi/include
-        ${CMAKE_SOURCE_DIR}/lib/base)
-    target_compile_definitions(${target} PRIVATE QUOIN_HOST=1 ${P_DEFINES})
-    target_compile_options(${target} PRIVATE ${QUOIN_C} -O1 -g -fno-omit-frame-pointer)
+    quoin_host_flags(${target} INCLUDES ${module} ${folder} ${P_INCLUDES} DEFINES ${P_DEFINES})
+    if(P_OBJECTS)
+        target_sources(${target} PRIVATE $<TARGET_OBJECTS:${P_OBJECTS}>)
+    endif()
     if(QUOIN_SANITIZE)
-        target_compile_options(${target} PRIVATE -fsanitize=${QUOIN_SANITIZE} -fno-sanitize-recover=all)
         target_link_options(${target} PRIVATE -fsanitize=${QUOIN_SANITIZE})
     endif()
     if(QUOIN_COVERAGE)
-        target_compile_options(${target} PRIVATE --coverage)
         target_link_options(${target} PRIVATE --coverage)
     endif()
     target_link_libraries(${target} PRIVATE ${QUOIN_CMOCKA} pthread)
