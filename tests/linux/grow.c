@@ -1,5 +1,5 @@
 // grow.c - the UNIX emulator asks srm for memory when a program needs it, and gives it back when nobody does.
-// test: smp=1,4 cache=default,small host=no policy=grow.policy timeout=120
+// test: smp=1,4 cache=default,small host=no policy=grow.policy timeout=120 cores=1
 //
 // It begins with 48 MiB and may have 112 (grow.policy).  MemFree is what it has and nobody uses.
 #include <sys/sysinfo.h>

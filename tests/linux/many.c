@@ -1,5 +1,5 @@
 // many.c - many processes at once: all asleep together, then released, each with an answer of its own.
-// test: smp=1,4 cache=default,tiny timeout=180 args=500
+// test: smp=1,4 cache=default,tiny timeout=180 args=500 cores=1
 #include "show.h"
 
 int main(int argc, char **argv)

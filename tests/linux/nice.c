@@ -1,5 +1,5 @@
 // nice.c - nice values and scheduling policies: the calls, and that who is nicer gets less of the processor.
-// test: smp=1,4 cache=default,tiny
+// test: smp=1,4 cache=default,tiny cores=1
 //
 // How much a process got is how far it counted.  All of them stay on one processor.
 #include "show.h"

@@ -1,5 +1,5 @@
 // wild.c - programs that run wild beside one that computes: the result is right, and everybody else lives.
-// test: smp=1,4 cache=default,tiny timeout=200 args="10 1" host=no
+// test: smp=1,4 cache=default,tiny timeout=200 args="10 1" host=no cores=1
 //
 //     wild SECONDS SEED [WILD-ONES]
 //

@@ -12,7 +12,8 @@ CACHES = {'default': '', 'tiny': 'kernels=2,spaces=3,threads=4,mappings=64',
 LINE = re.compile(r'^\s*(?://|#|/\*|\*)\s*test:\s+(.*?)(?:\*/)?\s*$')
 KEYS = {'smp': '1', 'cache': 'default', 'timeout': '60', 'libc': 'musl', 'mem': '512M', 'numa': '1', 'args': '',
         'stdin': '', 'status': '', 'host': 'yes', 'match': '', 'icount': 'no', 'slice': '', 'add': '',
-        'jitter': '', 'policy': '', 'first': 'srm', 'kernels': '', 'label': '', 'skip': '', 'shell': 'busybox'}
+        'jitter': '', 'policy': '', 'first': 'srm', 'kernels': '', 'label': '', 'skip': '', 'shell': 'busybox',
+        'cores': ''}
 
 
 class Test:
@@ -30,6 +31,12 @@ class Test:
     def beside(self, name):
         """A file named in a test line."""
         return os.path.join(os.path.dirname(self.source), name)
+
+    def cores(self):
+        """How many processors of the host it can keep busy; more than two are not waited for."""
+        if self.options['cores']:
+            return int(self.options['cores'])
+        return 1 if self.options['icount'] == 'yes' else min(self.smp, 2)
 
     def cache_option(self):
         words = CACHES.get(self.cache)
