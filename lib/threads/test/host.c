@@ -441,7 +441,8 @@ void host_run(unsigned processors, unsigned chaos)
         if (over && held == 0 && !host_pending() && blockeds == 0) {
             return;
         }
-        if (over || blockeds > HOST_ACTIVATIONS) {
+        // At some time in any case: what is blocked may be what ends the wait of who runs.
+        if (over || blockeds > HOST_ACTIVATIONS || host_random(256) == 0) {
             host_unblock();
         }
         if (!over && host_random(100) < chaos) {
