@@ -8,7 +8,8 @@
  * with the instance lock held, to its sched_exit(). A context is a thread of the program or an upcall handler, which is
  * named by the slot whose stack it has. The program does what lib/threads does: a handler takes the contexts out of its
  * slots, gives back all but its own, continues a handler that was stopped in that or goes on with a thread, or gives
- * the processor back; with the stack left, its own slot is given back too.
+ * the processor back; with the stack left, its own slot is given back too.  A handler that waits does so for anything,
+ * or (`locks`) until the first thread, which was told to have blocked, is told to go on: so slots are kept for that.
  *
  * Shown: each context is at exactly one place (an activation's, a slot told and not taken out, in the program's hands),
  * so it is told once and never lost; running activations = processors held; BLOCKED is told before or with UNBLOCKED;
@@ -33,8 +34,11 @@
  *   BREAK_POKE        the processor that is to tell is not interrupted
  *   BREAK_PASSED      a claim that goes on by itself leaves events to nobody, which others have left to it
  *   BREAK_GIVE        a program that gives slots back does not ask for the events that have waited for them
+ *   BREAK_RESERVE     no slots are kept for those that were told to have blocked
  *   BREAK_SEE         nobody who runs is asked to tell: events wait for the next claim
  *
+ * Too small for it: that somebody's blocking is not told for want of slots, and another one, with a slot, is next
+ * (unit.kernel.kept); that takes three activations.
  * Left out: shares (the rival decides), timers, batches, processors of blocked activations' handlers, faults of
  * upcalls on one page (`stalled`), unloads, nonsense in shared words.
  */
@@ -74,13 +78,28 @@ bool events_left[S];       /* the handler has not taken them out yet */
 bool pool[K + S];          /* in the program's hands */
 bool said[K + S];          /* BLOCKED has been told of it, UNBLOCKED not */
 short balance;             /* ADDED - TAKEN - released */
+bool locks;                /* handlers that wait do so for the first thread */
+bool can_tell, tellable[A];         /* there are slots, after each step */
 
 /* Scratch of one step. */
 byte t, o, s, n, kinds, target, first;
 bool ok, on, running;
 
 #define slots (given[0] + given[1] + given[2] + given[3])
-#define scarce (slots <= (A < S / 2 -> A : S / 2))
+/* For each that was told to have blocked two slots are kept. */
+#define owed (said[0] + said[1] + said[2] + said[3] + said[4] + said[5])
+#ifdef BREAK_RESERVE
+#define kept(more) 0
+#else
+#define kept(more) (owed + more <= S / 4 -> 2 * (owed + more) : S / 2)
+#endif
+#define is_owed(e) (((e) & (BLOCKED | UNBLOCKED)) == UNBLOCKED)
+#define room_for(e) (slots > S / 2 || (is_owed(e) -> slots != 0 : \
+                     slots > kept((((e) & (BLOCKED | UNBLOCKED)) == BLOCKED))))
+#define keep_none (slots > S / 2 || (listed[0] && is_owed(ev[0])) || (listed[1] && is_owed(ev[1])))
+#define free (keep_none -> slots : (slots > kept(0) -> slots - kept(0) : 0))
+#define scarce (free <= (A < S / 2 -> A : S / 2))
+#define told_now(a) (act[a] == WAITS -> ev[a] & (BLOCKED | TAKEN) : ev[a])
 #define count ((act[0] == CLAIM) + (act[1] == CLAIM))
 #define dropping (drop[0] + drop[1])
 #define held (holds[0] + holds[1])
@@ -112,7 +131,7 @@ inline see_to_events()
 #ifdef BREAK_SEE
     :: true -> skip
 #endif
-    :: events && slots >= 2 && !(ready[0] || ready[1]) ->
+    :: events && free >= 2 && !(ready[0] || ready[1]) ->
         first_of(act[o] == CLAIM && upcall[o] && !drop[o]);
         if
         :: o == A ->
@@ -224,10 +243,9 @@ inline put_others()
 #else
         kinds = (act[o] == WAITS -> ev[o] & (BLOCKED | TAKEN) : ev[o]);
 #endif
-        put(o, kinds);
         if
-        :: ok -> told(o)
-        :: else -> break
+        :: room_for(kinds) -> put(o, kinds); told(o)
+        :: else -> skip
         fi;
         o++
     :: o < A && !listed[o] -> o++
@@ -253,7 +271,8 @@ inline interrupt(p)                     /* upcall_enter() from hold() on, of one
     first = NOBODY;
     ok = true;
     if
-    :: kinds != 0 -> put(t, kinds)
+    :: kinds != 0 && free != 0 -> put(t, kinds)
+    :: kinds != 0 && free == 0 -> ok = false
     :: else -> skip
     fi;
     if
@@ -290,7 +309,7 @@ inline upcall_enter(p)
     upcall[t] = false;
     entering[t] = false;
     if
-    :: running && !((ev[t] != 0 || (events && slots > 1)) && !disabled[t]) -> skip
+    :: running && !((ev[t] != 0 || (events && free > 1)) && !disabled[t]) -> skip
     :: else ->
         holds[p] = true;
         if
@@ -328,7 +347,7 @@ inline claim()                          /* activation_claim(): o, or A */
         :: else -> skip
         fi;
         if
-        :: o == A && slots != 0 && !(scarce && !events) ->
+        :: o == A && slots != 0 && !(scarce && (free == 0 || !events)) ->
             first_of(act[o] == FRESH);
             if
             :: o == A -> first_of(act[o] == STOPPED)
@@ -399,9 +418,9 @@ inline blocked(p)
     fi;
     if
     :: o < A ->
-        added[o] = false;
+        added[o] = !room_for(BLOCKED);
         act[t] = WAITS;                 /* told in this step, or left on the list */
-        ev[t] = ev[t] | (paused[o] -> BLOCKED | TAKEN : BLOCKED);
+        ev[t] = ev[t] | (paused[o] || added[o] -> BLOCKED | TAKEN : BLOCKED);
         listed[t] = true;
         look = look || wanted > count;
 #ifdef BREAK_KEPT
@@ -470,7 +489,7 @@ inline adjust(p)
 }
 
 #define interrupted(p) (entering[runs[p]] || fresh[runs[p]] || (upcall[runs[p]] && !handler[runs[p]] && \
-    !drop[runs[p]] && !disabled[runs[p]] && (ev[runs[p]] != 0 -> slots > 0 : events && slots > 1)))
+    !drop[runs[p]] && !disabled[runs[p]] && (ev[runs[p]] != 0 -> free > 0 : events && free > 1)))
 
 inline leave_supervisor(p)              /* sched_exit(): settle() and allocate() */
 {
@@ -483,6 +502,9 @@ inline leave_supervisor(p)              /* sched_exit(): settle() and allocate()
     :: look -> look = false; adjust(p); see_to_events()
     :: else -> break
     od;
+    can_tell = free > 1;
+    tellable[0] = can_tell && listed[0] && room_for(told_now(0));
+    tellable[1] = can_tell && listed[1] && room_for(told_now(1));
     t = 0; o = 0; n = 0; kinds = 0; target = 0; first = 0; ok = false; on = false; running = false; s = 0
 }
 
@@ -502,7 +524,7 @@ inline ask(p)
 {
     if
 #ifndef BREAK_GIVE
-    :: events && slots > 1 -> upcall[runs[p]] = true; look = true
+    :: events && free > 1 -> upcall[runs[p]] = true; look = true
 #endif
     :: else -> skip
     fi
@@ -551,7 +573,7 @@ inline release(p)
     fresh[t] = true;
     ctx[t] = NOBODY;
     if
-    :: events && slots != 0 -> added[t] = false
+    :: events && free != 0 -> added[t] = false
     :: else ->
         holds[p] = false;
         runs[p] = NOBODY;
@@ -617,7 +639,7 @@ proctype interrupts(byte p)
     :: d_step { runs[p] != NOBODY && drop[runs[p]] -> dropped(p) }
 #ifndef BREAK_POKE
     :: d_step { runs[p] != NOBODY && !drop[runs[p]] && !handler[runs[p]] && upcall[runs[p]] && !disabled[runs[p]] &&
-                (ev[runs[p]] != 0 -> slots > 0 : events && slots > 1) -> skip }
+                (ev[runs[p]] != 0 -> free > 0 : events && free > 1) -> skip }
 #endif
     fi;
     d_step { leave_supervisor(p) } }
@@ -628,7 +650,7 @@ proctype wakes(byte a)                  /* what a blocked activation waits for *
 {
     do
     :: atomic {
-    d_step { act[a] == WAITS -> unblocked(a) };
+    d_step { act[a] == WAITS && !(locks && said[0] && ctx[a] >= K) -> unblocked(a) };
     d_step { leave_supervisor(2) } }
     od
 }
@@ -671,6 +693,7 @@ proctype others()
 init {
     atomic {
         pool[0] = true; pool[1] = true;
+        if :: true -> locks = true :: true -> skip fi;
         wanted = 1; look = true;
         adjust(2);
         run processor(0); run processor(1); run interrupts(0); run interrupts(1); run wakes(0); run wakes(1);
@@ -684,8 +707,7 @@ end:
 }
 
 #define room (rival == 0 && wanted == 2)
-#define can_tell (slots > 1)
-#define stopped(a) (ready[a] || (can_tell && listed[a]) || \
+#define stopped(a) (ready[a] || tellable[a] || \
                     (act[a] == STOPPED && ((paused[a] && room) || (!paused[a] && can_tell))))
 #define idle(p) (runs[p] == NOBODY && !rival_on[p])
 
