@@ -32,7 +32,8 @@ int main(int count, char **words);
 
 // ---- threads ----------------------------------------------------------------------------------------------
 
-// Begin a thread that runs fn(argument) and exits with what it gives.  Either join or detach it, once.
+// Begin a thread that runs fn(argument) and exits with what it gives.  Either join or detach it, once.  May wait for
+// memory.  NO_CTHREAD: there is none.
 cthread_t cthread_fork(cthread_fn_t fn, any_t argument);
 // Nobody will join it: it is gone when it ends.
 void cthread_detach(cthread_t t);
@@ -46,15 +47,17 @@ static inline void cthread_yield(void)
 {
     thread_yield();
 }
+// The caller.
 cthread_t cthread_self(void);
-// Threads that have not ended.
+// Threads that have not ended, the caller and the first one among them.
 int cthread_count(void);
 
-// A word of the program's in each thread; NULL at first.
+// A word of the program's in each thread that is not gone; NULL at first.  Not locked.
 void cthread_set_data(cthread_t t, any_t data);
 any_t cthread_data(cthread_t t);
 
-// ---- names, for who looks at a program.  They are not copied; NULL takes the name away; "?" if there is none.
+// ---- names, for who looks at a program.  They are not copied; NULL takes the name away; "?" if there is none.  Those
+// of mutexes and conditions may wait for memory, and without any are not kept.
 
 void cthread_set_name(cthread_t t, string_t name);
 string_t cthread_name(cthread_t t);
@@ -65,6 +68,7 @@ string_t condition_name(condition_t c);
 
 // ---- mutexes and conditions: threads.h has the others.  A condition's waiters all use one mutex.
 
+// Initialised; MUTEX_NULL, CONDITION_NULL: no memory.  May wait for it.
 mutex_t mutex_alloc(void);
 condition_t condition_alloc(void);
 // Nobody uses it any more; `clear` is for one that was not allocated.

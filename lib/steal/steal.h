@@ -13,6 +13,7 @@
 //
 // It is one of the packages that share a program's processors (package.h).  Stealing children, not continuations: those
 // would need a stack for each spawn, or a compiler that knows of it.
+// Scheduler Activations, 3.1 (any concurrency model); Psyche, 3.  The deque's paper is in deque.h.
 #pragma once
 #include <abi/types.h>
 
@@ -35,7 +36,7 @@ struct steal {
 
 // Begin the package: at most `processors` at a time; so many workers at first, more when they wait; stack: bytes,
 // 0: THREAD_STACK; spawns that are nested on one worker share its stack.  After threads_begin, before the first upcall
-// or from any flow.  THREAD_INVALID, THREAD_NO_MEMORY: as package_begin.
+// or from any flow; once.  Never ends.  THREAD_INVALID, THREAD_NO_MEMORY: as package_begin.
 enum thread_status steal_begin(struct steal *s, uint32_t processors, uint32_t workers, size_t stack);
 
 // Run fn(argument) as a job and wait until it has returned; blocks by the caller's own routine.  From any flow with a
@@ -44,11 +45,12 @@ void steal_call(struct steal *s, void (*fn)(void *), void *argument);
 
 // ---- inside of jobs only ------------------------------------------------------------------------------------
 
-// Let fn(argument) run before the sync of this job, here or elsewhere.  Never blocks, never fails: with too many jobs
-// on the deque it is called at once.
+// Let fn(argument) run before the sync of this job, here or elsewhere.  Never blocks, never fails: with DEQUE_SIZE jobs
+// on the worker's deque it is called at once.  The record is not used for another job before its sync.
 void steal_spawn(struct steal_job *job, void (*fn)(void *), void *argument);
 // Until the job has returned.  Spawned last, synced first is the quick way; other orders work.  Every job is synced
 // before the function that has its record returns.  Blocks.
 void steal_sync(struct steal_job *job);
-// fn(from, to, argument) for parts of [from, to), none longer than grain (0 is 1).  Blocks until all have returned.
+// fn(from, to, argument) for parts of [from, to), none longer than grain (0 is 1); none if that is empty.  Blocks until
+// all have returned.
 void steal_for(uint64_t from, uint64_t to, uint64_t grain, void (*fn)(uint64_t, uint64_t, void *), void *argument);

@@ -12,6 +12,7 @@
 // A task has a struct waitable like a flow with a stack, so it can be on the list of any object that knows the
 // convention (event.h); but it never calls a block routine.  If it does call something that blocks, as it may, its
 // worker waits.
+// Scheduler Activations, 3.1 (any concurrency model); Psyche, 3.
 #pragma once
 #include "../threads/event.h"
 #include "../threads/package.h"
@@ -42,18 +43,20 @@ struct task {
     struct event over;                   // it has ended
 };
 
-// Begin the package, with at most `processors` at a time and so many workers at first.  After threads_begin, before
-// the first upcall or from any flow.  THREAD_INVALID, THREAD_NO_MEMORY: as package_begin.
+// Begin the package, with at most `processors` at a time and so many workers at first, more when they wait.  After
+// threads_begin, before the first upcall or from any flow; once.  Never ends.  THREAD_INVALID, THREAD_NO_MEMORY: as
+// package_begin.
 enum thread_status tasks_begin(struct tasks *home, uint32_t processors, uint32_t workers);
 
 // Begin a task: fn is called soon, on a worker.  From any flow or task; never blocks.  The record is the caller's
 // memory, and is not touched after `over` has happened.
 void task_begin(struct tasks *home, struct task *t, task_fn *fn);
-// A continuation: the same, when the event has happened.
+// A continuation: the same, when the event has happened, or at once if it has.
 void task_begin_after(struct tasks *home, struct task *t, task_fn *fn, struct event *after);
 
 // ---- inside of the task's function only: true means, return TASK_WAIT and ask again when called again -------
 
+// None of these blocks.
 bool task_wait(struct task *t, struct event *e);             // until it has happened
 bool task_wait_units(struct task *t, struct units *u);       // false: the task has taken one
 // The caller has put t->waiter on a list itself, for an unblock: until that comes.
@@ -67,8 +70,9 @@ struct future {
     void *value;                         // after `set`
 };
 void future_init(struct future *f);
-void future_set(struct future *f, void *value);              // once; from anywhere
+void future_set(struct future *f, void *value);              // once; from anywhere; never blocks
 void *future_wait(struct future *f);                         // a flow with a stack; blocks by its own routine
+// Inside of the task's function only, as task_wait; f->value when it says false.
 static inline bool task_wait_future(struct task *t, struct future *f)
 {
     return task_wait(t, &f->set);
@@ -80,7 +84,7 @@ struct when_all {
     uint32_t left;                       // a
     struct event all;
 };
-// n events are to be added.  With n = 0 it has happened.
+// n events are to be added; then `all` happens.  With n = 0 it has happened.  From anywhere; never blocks.
 void when_all_init(struct when_all *w, uint32_t n);
-// `link` is the caller's, one for each event.
+// `link` is the caller's, one for each event, until that has happened.  From anywhere; never blocks.
 void when_all_add(struct when_all *w, struct event *e, struct waiter *link);
