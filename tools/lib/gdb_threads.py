@@ -10,8 +10,9 @@
 # thread of gdb's for each of the library's, so gdb unwinds the stacks.
 #
 # Not seen: what is in pages that are not mapped at this moment, since they were never touched (then it is zeros) or
-# since the supervisor has replaced their mappings, as with small caches.  A thread that another one has in hand at this
-# moment, between two lists, is said to be so.
+# since the supervisor has replaced their mappings, as with small caches.  Whatever cannot be said for that reason is said
+# to be so, of the thread or, if it concerns none, of the program.  A thread that another one has in hand at this moment,
+# between two lists, is said to be so.
 import atexit
 import glob
 import os
@@ -99,14 +100,15 @@ class Flow:
     def __init__(self, at, record):
         self.at, self.record = at, record
         self.kind, self.priority = int(record['kind']), int(record['priority'])
-        self.state, self.registers = None, None
+        self.state, self.registers, self.missing = None, None, None      # missing: an address that is not mapped
 
     def __getitem__(self, field):
         return int(self.record[field])
 
     def title(self):
         what = 'thread ' + name_of(self['fn']) if self.kind == FLOW_THREAD else KINDS.get(self.kind, 'flow')
-        return '%s, priority %d, %s' % (what, self.priority, self.state)
+        hidden = '' if self.missing is None else ' (its registers are at %#x, which is not mapped)' % self.missing
+        return '%s, priority %d, %s%s' % (what, self.priority, self.state, hidden)
 
 
 class Library:
@@ -123,6 +125,7 @@ class Library:
         self.resume_stopped, self.resume_light = address('threads_resume_stopped'), address('threads_resume_light')
         self.on_kernel = int(self.state['on_kernel']) != 0
         self.flows = self.records()
+        self.missing = 0                                 # slots and other parts of the area that are not mapped
 
     def value(self, at, kind):
         return gdb.Value(self.space.read(at, kind.sizeof), kind)
@@ -174,7 +177,7 @@ class Library:
         try:
             flow.registers = registers or self.saved(flow)
         except gdb.MemoryError:
-            pass
+            flow.missing = flow['saved']
         flow.state = state
 
     def context(self, registers, state):
@@ -258,12 +261,20 @@ class Library:
         """Contexts in slots that the supervisor has filled, of upcalls that have begun and are not through."""
         machine = self.state['machine']
         user, kernel = machine['user'].type.target(), machine['kernel'].type.target()
-        user, kernel = self.value(int(machine['user']), user), self.value(int(machine['kernel']), kernel)
+        try:
+            user, kernel = self.value(int(machine['user']), user), self.value(int(machine['kernel']), kernel)
+        except gdb.MemoryError:
+            self.missing = int(machine['slots'])
+            return
         given, taken = int(user['slots_given']), int(kernel['slots_taken'])
         free = {int(user['slot'][n % SLOTS_MOST]) & 0xffff for n in range(taken, taken + (given - taken) % 2 ** 32)}
         kind, first = machine['slot'].type.target(), int(machine['slot'])
         for n in set(range(int(machine['slots']))) - free:
-            slot = self.value(first + n * kind.sizeof, kind)
+            try:
+                slot = self.value(first + n * kind.sizeof, kind)
+            except gdb.MemoryError:
+                self.missing += 1
+                continue
             handler = self.flows.get(int(slot['stack']))
             if handler is not None and handler['phase'] in (PHASE_EVENTS, PHASE_LOCKS) and int(slot['kinds']) & UPCALL_CONTEXT:
                 registers = {field.name: int(slot['context'][field.name]) for field in slot['context'].type.fields()
@@ -351,18 +362,27 @@ class Shown:
             return False
         at = int(frame.older().read_register('rsp')) - 8
         flow.state += ', in ' + frame.name()
-        flow.registers = dict(zip(SAVED, struct.unpack('<7Q', self.space.read(at, 56))), rsp=at + 56)
+        try:
+            flow.registers = dict(zip(SAVED, struct.unpack('<7Q', self.space.read(at, 56))), rsp=at + 56)
+        except gdb.MemoryError:
+            flow.state += ' (its stack is at %#x, which is not mapped)' % at
+            return False
         return True
 
     def show(self):
         print('\n%s, in the space of slot %d: %d threads in %d mapped pages, %d upcalls so far' % (
             self.image.name, self.space.slot, len(self.flows) + len(self.others), len(self.space.pages),
             int(self.library.state['count']['upcalls'])))
+        if self.library.missing:
+            print('(%d slots of upcalls are not mapped, and not looked at)' % self.library.missing)
         for flow, thread in self.pairs():
             thread.name = flow.title()
             thread.switch()
             print('\nThread %d.%d  %#x  %s' % (self.inferior.num, thread.num, flow.at, flow.title()))
-            print(ROOT_FRAME.sub('', gdb.execute('backtrace 30', to_string=True)).rstrip())
+            try:
+                print(ROOT_FRAME.sub('', gdb.execute('backtrace 30', to_string=True)).rstrip())
+            except gdb.MemoryError as error:
+                print('#?  its stack is not mapped: %s' % error)
         for flow in self.others:
             print('\nThread -  %#x  %s' % (flow.at, flow.title()))
 
