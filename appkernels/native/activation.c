@@ -11,9 +11,10 @@
 // The keeper takes no lock that an activation can hold, as the service thread: it may have to load the one who has it.
 // Where it needs the program's lock it tries, and comes again a little later.
 //
-// Where descriptors are few, loading one writes another back.  Found out, the keeper leaves fresh ones out for a while
-// (PRESSED) but for a few: what has been begun comes first, and the program needs the processor more than the keeper.
-// Meanwhile all that has begun comes round, so that nobody is written back for another one before it has run.
+// Where descriptors are few, loading one writes another back.  So fresh ones are loaded into free descriptors only, but
+// for as many as the program may need next: one that is not there does not begin an upcall, find that a page of its
+// stack is missing, and wait behind the others.  What has begun comes round, so that nobody is written back for another
+// one before it has run.
 //
 // The end: the space is unloaded, and with it what is in the program.  What is in a handler is loaded again until it
 // finds that the program ends (task_return) and leaves; then it waits for the keeper to bury it, who is the last.
@@ -24,7 +25,8 @@
 
 #include "program.h"
 
-enum { PRESSED = 50000000, FEW = 2 };    // ns; fresh activations beyond one for each processor
+enum { FEW = 1 };                        // activations beyond one for each processor
+enum { MAPPINGS_EACH = 6 };              // in the cache, for each slot: it and its stack are touched on two pages
 
 static struct place *place_of(const struct program *p)
 {
@@ -89,15 +91,26 @@ static bool give_slots(struct program *p)
     return true;
 }
 
+// Slots are filled in turn, so each upcall touches pages that nobody has touched for long.  Those of all slots are to
+// be a part of the mappings that there are; twice the activations is what a program needs to get on.
+static uint64_t slots_that_fit(const struct native_note *n)
+{
+    uint64_t least = 2 * n->activations, fit = ak_system->mappings / MAPPINGS_EACH;
+
+    fit = fit > least ? fit : least;
+    return n->slots < fit ? n->slots : fit;
+}
+
 bool activation_area(struct program *p)
 {
-    const struct native_note *n = &p->note;
+    struct native_note *n = &p->note;
 
     if (n->activations == 0 || n->activations > ACTIVATIONS_MOST || n->slots == 0 || n->slots > SLOTS_MOST ||
         n->upcall >= ABI_USER_END) {
         ak_log("%s: its note asks for what cannot be", p->name);
         return false;
     }
+    n->slots = slots_that_fit(n);
     uint32_t activations = (uint32_t)n->activations, slots = (uint32_t)n->slots;
     uint64_t size = area_size(activations, slots);
     p->area = ak_frame_alloc_run((unsigned)(size / ABI_PAGE));
@@ -200,38 +213,6 @@ static err_t load_one(struct task *keeper, struct task *t)
     return prepare(t) ? load(t) : end_badly(keeper, t);
 }
 
-// So many should be loaded now.  False: loading one has written another one back.
-static bool has_room(struct program *p, uint64_t loaded)
-{
-    bool room = count_loaded(p) >= loaded;
-
-    if (!room) {
-        p->pressed = ak_now() + ak_ticks_from_ns(PRESSED);
-    }
-    return room;
-}
-
-// All that are not loaded; those in handlers first, since one of them may have the lock.  ERR_AGAIN: there was no room
-// for some; ERR_STALE: the space is gone.
-static err_t load_all(struct task *keeper)
-{
-    struct program *p = keeper->program;
-    uint64_t loaded = count_loaded(p);
-    err_t worst = ERR_OK;
-
-    for (uint64_t i = 0; i < 2 * p->note.activations && !program_ending(p); i++) {
-        struct task *t = p->activation[i % p->note.activations];
-        if (is_loaded(t) || (i < p->note.activations && t->thread.state->depth == 0)) {
-            continue;
-        }
-        err_t e = load_one(keeper, t);
-        loaded += e == ERR_OK;
-        worst = e != ERR_OK ? e : worst;
-    }
-    (void)has_room(p, loaded);
-    return worst;
-}
-
 // Its handler waits, and would wait on: nobody has woken it, and its time has not come.
 static bool waits_on(const struct task *t)
 {
@@ -241,43 +222,76 @@ static bool waits_on(const struct task *t)
            (s->deadline == 0 || ak_now() < s->deadline);
 }
 
-// The next one in turn: those that have begun, and then a fresh one.  NULL: that one is loaded.
-static struct task *next_in_turn(struct program *p, bool may_be_fresh)
-{
-    if (p->next < p->note.activations) {
-        struct task *t = p->activation[p->next++];
-        return is_loaded(t) || is_fresh(t) ? NULL : t;
-    }
-    p->next = 0;
-    for (uint64_t i = 0; i < p->note.activations && may_be_fresh; i++) {
-        struct task *t = p->activation[i];
-        if (!is_loaded(t) && is_fresh(t)) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
-// There is no room for all: until one writes another one back.  The next round goes on behind it, so each has a time.
-static err_t load_in_turn(struct task *keeper)
+// Those that have begun and are not loaded, but such as would only wait on, until one of the program's own is written
+// back for another one: then there is no room (ERR_AGAIN).  The next round goes on behind it, so each has a time.
+// ERR_STALE: the space is gone.
+static err_t load_begun(struct task *keeper)
 {
     struct program *p = keeper->program;
     uint64_t loaded = count_loaded(p);
     err_t worst = ERR_OK;
 
-    for (uint64_t i = 0; i < 2 * p->note.activations && !program_ending(p); i++) {
-        struct task *t = next_in_turn(p, loaded < ak_system->cpus + FEW);
-        if (t == NULL || (waits_on(t) && t->thread.state->deadline == 0)) {
+    for (uint64_t i = 0; i < p->note.activations && !program_ending(p); i++) {
+        struct task *t = p->activation[p->next++ % p->note.activations];
+        if (is_loaded(t) || is_fresh(t) || waits_on(t)) {
             continue;
         }
-        err_t e = waits_on(t) ? ERR_AGAIN : load_one(keeper, t);
+        err_t e = load_one(keeper, t);
         loaded += e == ERR_OK;
         worst = e != ERR_OK ? e : worst;
-        if (!has_room(p, loaded)) {
-            return worst;
+        if (count_loaded(p) < loaded) {
+            return ERR_AGAIN;
         }
     }
     return worst;
+}
+
+// So many that can begin something, or have begun and go on soon.  What the state page says of one that is loaded is
+// old.
+static uint64_t count_busy(const struct program *p)
+{
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < p->note.activations; i++) {
+        const struct task *t = p->activation[i];
+        bool waits = *(volatile const bool *)&t->waits;
+        if (is_loaded(t)) {
+            n += !waits;
+        } else if (!is_fresh(t)) {           // who waits for the lock goes on soon
+            n += !waits && !(waits_on(t) && t->thread.state->deadline != 0);
+        }
+    }
+    return n;
+}
+
+// It wants a processor and holds none, so perhaps all that seem to be busy wait in the supervisor, for what nobody of
+// them will do.
+static bool stands_still(const struct program *p)
+{
+    const struct space_kernel_page *kernel = ak_window(p->area);
+    const struct space_user_page *user = ak_window(p->area + ABI_PAGE);
+
+    return *(volatile const uint32_t *)&kernel->held == 0 && *(volatile const uint32_t *)&user->wanted != 0;
+}
+
+// All fresh ones as long as there are free descriptors; else only such as the program may need, since what has begun
+// comes first, and what belongs to others is not theirs to have.
+static err_t load_fresh(struct task *keeper)
+{
+    struct program *p = keeper->program;
+    uint64_t busy = count_busy(p), most = ak_system->cpus + FEW;
+    err_t e = ERR_OK;
+
+    most = busy >= most && stands_still(p) ? busy + 1 : most;
+    for (uint64_t i = 0; i < p->note.activations && e == ERR_OK && !program_ending(p); i++) {
+        struct task *t = p->activation[i];
+        bool free = *(volatile const uint32_t *)&ak_stats->free_threads != 0;
+        if (!is_loaded(t) && is_fresh(t) && (free || busy < most)) {
+            e = load_one(keeper, t);
+            busy++;
+        }
+    }
+    return e;
 }
 
 // ERR_AGAIN: there was no room, or somebody has the lock, or it is not the program's turn.
@@ -354,13 +368,23 @@ void activation_leave(struct task *t)
 }
 
 // The program gets on meanwhile, with what there is; or another one does, whose turn it is.
-static void rest(struct task *keeper, bool waits)
+static void rest(struct task *keeper, bool waits, bool full)
 {
     struct program *p = keeper->program;
-    uint64_t until = ak_now() + ak_system->slice / (p->pressed > ak_now() ? 1 : 8), turn = waits ? turn_begins(p) : 0;
+    uint64_t until = ak_now() + ak_system->slice / (full ? 1 : 8), turn = waits ? turn_begins(p) : 0;
 
     __atomic_store_n(&p->rests, turn > until ? turn : until, __ATOMIC_RELAXED);
     task_sleep(keeper, p->rests);
+}
+
+static bool is_complete(const struct program *p)
+{
+    bool complete = __atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) != 0;
+
+    for (uint64_t i = 0; i < p->note.activations && complete; i++) {
+        complete = is_loaded(p->activation[i]);
+    }
+    return complete;
 }
 
 static void keep(void *arg)
@@ -369,12 +393,11 @@ static void keep(void *arg)
     struct program *p = keeper->program;
 
     while (!program_ending(p)) {
-        bool pressed = p->pressed > ak_now();
-        err_t s = load_space(keeper), e = pressed ? load_in_turn(keeper) : load_all(keeper);
-        if (s == ERR_OK && e == ERR_OK) {
-            (void)ak_block(&keeper->thread, p->pressed > ak_now() ? p->pressed : 0);
+        err_t s = load_space(keeper), e = load_begun(keeper), f = e == ERR_OK ? load_fresh(keeper) : ERR_OK;
+        if (s == ERR_OK && e == ERR_OK && f == ERR_OK && is_complete(p)) {
+            (void)ak_block(&keeper->thread, 0);
         }
-        rest(keeper, s == ERR_AGAIN);
+        rest(keeper, s == ERR_AGAIN, e == ERR_AGAIN || !is_complete(p));
     }
     __atomic_store_n(&p->keeper, NULL, __ATOMIC_RELEASE);
     while (end_round(p) != 0) {
@@ -407,16 +430,6 @@ err_t activation_begin(struct program *p)
     p->keeper = keeper;
     ak_thread_run(&keeper->thread, keep, keeper);
     return ERR_OK;
-}
-
-static bool is_complete(const struct program *p)
-{
-    bool complete = __atomic_load_n(&place_of(p)->loaded, __ATOMIC_ACQUIRE) != 0;
-
-    for (uint64_t i = 0; i < p->note.activations && complete; i++) {
-        complete = is_loaded(p->activation[i]);
-    }
-    return complete;
 }
 
 void activation_poll(struct program *programs, unsigned count)

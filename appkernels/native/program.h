@@ -62,8 +62,7 @@ struct program {
     uint64_t       alarm;                // a  moment; UINT64_MAX: none
     uint64_t       ring_again;           // s  moment at which the next one is interrupted, if nobody has
     unsigned       turn;                 // s
-    uint64_t       pressed;              // k  moment until which there are too few descriptors for all its activations
-    uint64_t       next;                 // k  index of the next activation in turn, while that is so
+    uint64_t       next;                 // k  the next activation in turn to be loaded, modulo their number
     uint64_t       rests;                // a  moment until which its keeper does nothing: nobody wakes it
 };
 

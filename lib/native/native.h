@@ -34,7 +34,8 @@ struct native_info {                     // I  read-only, at NATIVE_INFO; RDI wh
     uint32_t cpus;                       // processors of the machine
     uint64_t tsc_hz, slice;              // as in struct system_info
     uint32_t schedule;                   // enum native_schedule
-    uint32_t activations, slots;         // as in its note; 0 for `threads`
+    // As in its note; 0 for `threads`.  Where few mappings are cached, slots are fewer: twice the activations at least.
+    uint32_t activations, slots;
     uint16_t priority, highest;          // of its first thread; the highest that its threads may have.  0 is the lowest
     va_t     area;                       // of the activation area; 0 for `threads`
     char     args[NATIVE_ARGS];          // its words, one space between them, ends with NUL
