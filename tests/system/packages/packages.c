@@ -11,6 +11,8 @@
 
 THREADS_NATIVE(32, 128);
 
+enum { LOOKS = 5000 };                   // at the accounts, which balance at some moment if nothing is lost
+
 static uint32_t failures;
 static volatile bool enough;
 static uint64_t slept[3];                // a  by a thread, by jobs, by tasks
@@ -59,29 +61,29 @@ static void *sleeper(void *argument)
 
 // ---- accounts -------------------------------------------------------------------------------------------------
 
-static bool all_taken(const struct space_kernel_page *k, struct threads_statistics *s)
+static bool balance(const struct space_kernel_page *k, struct threads_statistics *s)
 {
     threads_read_statistics(s);
+    bool all = s->contexts == s->ready + s->dropped + s->continued + s->nested;
     if (k == NULL) {                     // the supervisor does not tell
-        return s->told[5] == s->upcalls && s->contexts == s->ready + s->dropped + s->continued + s->nested;
+        return all && s->told[5] == s->upcalls;
     }
     for (unsigned i = 0; i < UPCALL_KINDS; i++) {
-        if (*(volatile const uint64_t *)&k->told[i] != s->told[i]) {
-            return false;
-        }
+        all &= *(volatile const uint64_t *)&k->told[i] == s->told[i];
     }
-    return true;
+    return all;
 }
 static void check_accounts(void)
 {
     const struct space_kernel_page *k = threads_native_area();
     struct threads_statistics s;
-    uint64_t begin = now();
+    bool all = balance(k, &s);
 
-    while (!all_taken(k, &s) && now() - begin < milliseconds(2000)) {
-        (void)thread_sleep(now() + milliseconds(5));
+    for (uint32_t looks = 0; !all && looks < LOOKS; looks++) {
+        (void)thread_sleep(now() + milliseconds(1));     // processors are given back, so events can be told
+        all = balance(k, &s);
     }
-    check(all_taken(k, &s), "events told are events taken", s.upcalls);
+    check(all, "events told are events taken", s.upcalls);
     check(s.contexts == s.ready + s.dropped + s.continued + s.nested, "contexts balance", s.contexts);
     check(s.told[2] >= s.told[3], "no more unblocked than blocked", s.told[2] - s.told[3]);
     if (k != NULL) {
