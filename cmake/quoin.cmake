@@ -5,7 +5,8 @@
 #   quoin_supervisor(USES ...)                    build/quoin.elf
 #   quoin_appkernel(NAME USES ... [SOURCES ...])  build/kernels/NAME, with symbols build/debug/NAME.elf;
 #                                                 with the word LIBC it is a C program on musl (lib/c)
-#   quoin_program(NAME USES ... [SOURCES ...])    build/programs/NAME, for appkernels/native; may use floating point
+#   quoin_program(NAME USES ... [SOURCES ...] [SCRIPT FILE])    build/programs/NAME, for appkernels/native; may use
+#                                                 floating point.  SCRIPT: of the linker, instead of native.ld
 #   quoin_linux_program(SOURCE LIBC [FOLDER F] [FLAGS ...])   a static Linux program, build/tests/linux/NAME[.glibc]
 #                                                 or build/F/NAME
 #   quoin_host_test(TEST [OBJECTS NAME] [SOURCES ...] [INCLUDES ...] [DEFINES ...])   a cmocka program for the host
@@ -224,11 +225,14 @@ endfunction()
 
 # A native program: of the sources given, or of those in the folder.
 function(quoin_program name)
-    cmake_parse_arguments(P "" "" "USES;SOURCES" ${ARGN})
+    cmake_parse_arguments(P "" "SCRIPT" "USES;SOURCES" ${ARGN})
     if(NOT P_SOURCES)
         file(GLOB P_SOURCES CONFIGURE_DEPENDS *.c *.S)
     endif()
     set(script ${CMAKE_SOURCE_DIR}/lib/native/native.ld)
+    if(P_SCRIPT)
+        set(script ${P_SCRIPT})
+    endif()
     set(target program.${name})
     set(flags ${QUOIN_USER_FLAGS} -fno-math-errno -ffp-contract=off)
     list(REMOVE_ITEM flags -mgeneral-regs-only)

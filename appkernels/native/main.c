@@ -159,6 +159,9 @@ void native_exception(struct thread_state *s, uint64_t cookie, unsigned depth)
     if (depth != 0) {
         ak_panic("exception %u at %lx", f->vector, (unsigned long)f->rip);
     }
+    if (t->program->schedule == SCHEDULE_ACTIVATIONS) {
+        activation_fault(t);             // as a refused access: the rest of the program may go on
+    }
     ak_log("%s: exception %u at %lx", t->program->name, f->vector, (unsigned long)f->rip);
     program_lock(t);
     program_end(t->program, t, PROGRAM_FAILED);

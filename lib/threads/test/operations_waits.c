@@ -1,7 +1,7 @@
 // operations_waits.c - operations.h: mutexes, conditions, semaphores; waits that end early.
 #include "operations.h"
 
-enum { SOON = 600, LONG = 50000, WAITERS = 3 };
+enum { SOON = 600, LONG = 1000000, WAITERS = 3 };
 
 static struct mutex m, n;
 static struct condition c, d;

@@ -7,13 +7,41 @@
 
 // ---- places.c: the instructions of the library, and at which of them somebody was stopped
 
+enum place_state {                       // bits
+    PLACE_BY_TIMER = 1,                  // somebody was stopped there by the timer
+    PLACE_BY_BREAK = 2,                  // likewise by a breakpoint
+    PLACE_ARMED = 4,                     // there is a breakpoint
+    PLACE_LOCKED = 8,                    // who was stopped before it has found its lock taken
+};
+struct instruction {
+    uint32_t at;                         // distance from the beginning of the text
+    uint16_t function;                   // its number, 1 and up
+    uint8_t  state, code;                // code: what is behind a breakpoint
+};
 bool places_read(void);
-bool places_stopped(uint64_t rip);               // true: the first time there
+bool places_stopped(uint64_t rip);               // by the timer.  True: the first time there
 extern uint64_t places_stops;
 enum place_kind { PLACE_NONE, PLACE_CRITICAL, PLACE_COPY, PLACE_WAIT, PLACE_REST, PLACE_KINDS };
 enum place_kind place_kind(uint64_t rip);
-uint32_t place_function(uint64_t rip);           // its number, 1 and up; 0: not the library
-bool places_report(void);                        // false: too few
+struct instruction *place_find(uint64_t rip);          // NULL: not the library
+struct instruction *place_number(uint32_t i);          // NULL: that was all
+uint64_t place_address(const struct instruction *p);
+uint32_t place_function(uint64_t rip);           // its number; 0: not the library
+bool places_report(void);                        // false: one was executed and nobody stopped there, or too few
+
+// ---- breaks.c
+
+void breaks_set(void);                           // wherever nobody was stopped yet
+bool breaks_hit(const struct frame *context);    // true: a breakpoint has stopped it, which is gone
+void breaks_look(void);                          // at each upcall
+extern bool breaks_gone;                         // since they were set, because slots were few
+extern uint64_t breaks_hits;
+uint8_t place_code(const struct instruction *p, unsigned n);       // byte n of the instruction
+enum { LONGEST = 15 };                           // bytes of an instruction
+
+// ---- locks.c
+
+uint32_t *lock_taken(const struct instruction *p, const struct frame *f);      // by that instruction; NULL: none
 
 // ---- moments.c: who is stopped when
 

@@ -1,14 +1,17 @@
 // main.c - a preemption at every instruction of the threads library, in a small program of operations.
 //
-// Each operation is run again and again, stopped one instruction later each time, until it ends before that.  Who was
-// stopped first in some function is then stopped once more, after each instruction of the upcall and of what it goes on
-// with, and so on.  At last several stops at random (random=N of them for each operation).
+// First each operation is run with breakpoints at all instructions of the library (breaks.c), again and again until
+// nobody comes to one any more.  They stay, for what is executed later only.
+// Then each operation is run again and again, stopped one instruction later each time, until it ends before
+// that. Who was stopped first in some function is then stopped once more, after each instruction of the
+// upcall and of what it goes on with, and so on. At last several stops at random (random=N of them for each
+// operation).
 #include "every.h"
 
 extern const char every_entry[];
-NATIVE_NOTE(every_entry, 32, 128);
+NATIVE_NOTE(every_entry, 32, 256);
 
-enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, MISSES = 4, REST = 8, FILL = 16, NAMES = 512 };
+enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, MISSES = 4, REST = 8, FILL = 16, NAMES = 512, PASSES = 8 };
 
 static int failures;
 // Instructions until an operation, the library in an upcall, and the copy of a critical function are reached.
@@ -91,6 +94,20 @@ static void all(const struct operation *o)
         native_print("%s: %u moments, %u new, %lu ticks\n", o->name, moments, fresh, operation_clock() - begin);
     }
 }
+// Again and again, until each instruction that is executed has been stopped at once, by a breakpoint.
+static void broken(const struct operation *o)
+{
+    for (; o->name != NULL; o++) {
+        uint64_t begin = operation_clock(), before = breaks_hits, hits;
+        moments = 0;
+        do {
+            hits = breaks_hits;
+            (void)once(o, &(struct plan){0});
+        } while (breaks_hits != hits);
+        native_print("%s: %u times, %lu breakpoints, %lu ticks\n", o->name, moments,
+                     (unsigned long)(breaks_hits - before), operation_clock() - begin);
+    }
+}
 static uint64_t random(uint64_t below)
 {
     static uint64_t state = 88172645463325252;
@@ -117,6 +134,30 @@ static void at_random(const struct operation *o)
         }
         native_print("%s: %u new\n", o->name, fresh);
     }
+}
+static void once_each(const struct operation *o, bool *gone)
+{
+    for (; o->name != NULL; o++) {
+        (void)once(o, &(struct plan){0});
+        *gone = *gone || breaks_gone;
+    }
+}
+// All operations once more, with a breakpoint wherever nobody was ever stopped: nobody comes to one.
+static bool complete(void)
+{
+    for (unsigned i = 0; i < PASSES; i++) {
+        uint64_t before = breaks_hits;
+        bool gone = false;
+        once_each(operations_threads, &gone);
+        once_each(operations_waits, &gone);
+        once_each(operations_others, &gone);
+        if (breaks_hits == before && !gone) {
+            native_print("ok each instruction that is executed was stopped at\n");
+            return true;
+        }
+    }
+    native_print("not ok instructions are executed at which nobody was stopped\n");
+    return false;
 }
 // How far these places are behind the call that counts.
 static void calibrate(void)
@@ -159,7 +200,9 @@ static bool accounts(void)
     (void)thread_sleep(operation_clock() + 10000000);
     threads_read_statistics(&s);
     for (unsigned i = 0; i < UPCALL_KINDS; i++) {
-        all = all && *(volatile const uint64_t *)&k->told[i] == s.told[i];
+        uint64_t told = *(volatile const uint64_t *)&k->told[i];
+        told += 1u << i == UPCALL_PREEMPTED ? breaks_hits : 1u << i == UPCALL_FAULT ? -breaks_hits : 0;
+        all = all && told == s.told[i];
     }
     all = all && s.contexts == s.ready + s.dropped + s.continued + s.nested;
     native_print("%s accounts: %lu upcalls, %lu contexts, %lu recovered, %lu nested, %lu continued, %lu dropped\n",
@@ -175,6 +218,9 @@ int threads_program(const struct native_info *info)
     }
     moments_begin();
     fill();
+    broken(operations_threads);
+    broken(operations_waits);
+    broken(operations_others);
     calibrate();
     all(operations_threads);
     all(operations_waits);
@@ -183,5 +229,6 @@ int threads_program(const struct native_info *info)
     at_random(operations_waits);
     at_random(operations_others);
     native_print("%s operations\n", failures == 0 ? "ok" : "not ok");
+    failures += !complete();
     return failures + !accounts() + !places_report();
 }

@@ -4,7 +4,7 @@
 // --icount a tick is an instruction, and the way out of the supervisor is as long each time.  One processor.
 #include "every.h"
 
-enum { LOCKS = 8, PIECE = 32768 };
+enum { LOCKS = 8, PIECE = 32768, SOON = 3000 };
 
 static const struct plan *plan;
 static struct moment moment;
@@ -36,6 +36,16 @@ static void hold(uint32_t *which)
         held = which;
     }
 }
+// Who comes to a place that takes a lock finds that taken, once.
+static void take_lock(struct instruction *p, const struct frame *context)
+{
+    uint32_t *which = p->state & PLACE_LOCKED ? NULL : lock_taken(p, context);
+
+    if (which != NULL && held == NULL) {
+        hold(which);
+        p->state |= held != NULL ? PLACE_LOCKED : 0;
+    }
+}
 static void give_free(void)
 {
     if (held != NULL) {
@@ -43,29 +53,46 @@ static void give_free(void)
         held = NULL;
     }
 }
+// How it was stopped.  The library is told that it was preempted.
+static bool look_at(struct upcall_slot *slot)
+{
+    bool timer = slot->kinds & (UPCALL_PREEMPTED | UPCALL_INTERVAL | UPCALL_ALARM);
+    const struct instruction *p = place_find(slot->context.rip);
+
+    if (slot->kinds & UPCALL_FAULT && breaks_hit(&slot->context)) {
+        slot->kinds = (slot->kinds & ~(uint32_t)UPCALL_FAULT) | UPCALL_PREEMPTED;
+    } else if (timer) {
+        moment.fresh |= places_stopped(slot->context.rip);
+    }
+    if (p != NULL && slot->kinds & UPCALL_CONTEXT) {
+        take_lock(place_find(slot->context.rip), &slot->context);
+    }
+    return timer;
+}
 // Upcalls are disabled, and this is no thread.
 void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation)
 {
+    struct activation_user *user = (struct activation_user *)activation->user;
     bool stopped = false;
 
+    give_free();
+    breaks_look();
     for (uint32_t n = 0; n < events && first < threads.machine.slots; n++) {
-        const struct upcall_slot *slot = &threads.machine.slot[first];
+        struct upcall_slot *slot = &threads.machine.slot[first];
         first = slot->next;
-        if (slot->kinds & (UPCALL_PREEMPTED | UPCALL_INTERVAL | UPCALL_ALARM)) {
-            moment.fresh |= places_stopped(slot->context.rip);
-        }
-        if (slot->kinds & (UPCALL_PREEMPTED | UPCALL_INTERVAL)) {
+        if (look_at(slot) && !(slot->kinds & UPCALL_ALARM)) {
             moment.at[moment.stops % STOPS] = slot->context.rip;
             stopped = true;
         }
     }
     moment.stops += stopped;
-    give_free();
-    if (moment.stops < plan->stops && !ending) {                // what has blocked goes on here
+    if (plan != NULL && moment.stops < plan->stops && !ending) {     // what has blocked goes on here
         if (plan->seed != 0 && held == NULL && random(2) == 0) {
             hold(lock[random(locks)]);
         }
-        count_from_here((struct activation_user *)activation->user, plan->after[moment.stops]);
+        count_from_here(user, plan->after[moment.stops]);
+    } else if (held != NULL) {
+        count_from_here(user, SOON);
     }
 }
 // No upcall comes before the timer counts, so the activation is this one.
@@ -75,12 +102,11 @@ void operation_begin(void)
 
     __asm__ volatile("movl $1, %%gs:4096 + 24\n\tmovq %%gs:8, %0" : "=r"(user) : : "memory");
     ending = false;
-    every_looks = 1;
     moment.stops = 0;
     if (plan->seed != 0 && random(2) == 0) {
         hold(lock[random(locks)]);
     }
-    count_from_here(user, plan->after[0]);
+    count_from_here(user, plan->after[0] == 0 && held != NULL ? SOON : plan->after[0]);
     *(volatile uint32_t *)&user->disabled = 0;
 }
 void operation_end(void)
@@ -91,7 +117,6 @@ void operation_end(void)
         threads.machine.activation[i].interval = 0;
     }
     threads.machine.processors();
-    every_looks = 0;
 }
 void operation_may_hold(uint32_t *which)
 {
@@ -123,6 +148,7 @@ void *moments_memory(size_t bytes)
 void moments_begin(void)
 {
     threads.machine.user->tick = 1;
+    every_looks = 1;
     threads.machine.processors();
 }
 struct moment moments_run(const struct operation *o, const struct plan *p)
@@ -133,6 +159,7 @@ struct moment moments_run(const struct operation *o, const struct plan *p)
     locks = 0;
     operation_may_hold(&threads.ready[0].lock);
     operation_may_hold(&threads.timer_lock);
+    breaks_set();
     o->run();
     plan = NULL;
     return moment;
