@@ -67,8 +67,8 @@ void slot_give(uint32_t slot)
     for (bool mine = false; !mine;) {
         uint32_t given = __atomic_load_n(&user->slots_given, __ATOMIC_ACQUIRE), round = given / SLOTS_MOST + 1;
         uint32_t *entry = &user->slot[given % SLOTS_MOST], old = __atomic_load_n(entry, __ATOMIC_RELAXED);
-        mine = old >> 16 == round - 1 && __atomic_compare_exchange_n(entry, &old, round << 16 | slot, false,
-                                                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+        mine = old >> 16 < round && __atomic_compare_exchange_n(entry, &old, round << 16 | slot, false,
+                                                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
         if (mine || old >> 16 == round) {
             (void)__atomic_compare_exchange_n(&user->slots_given, &given, given + 1, false, __ATOMIC_RELEASE,
                                               __ATOMIC_RELAXED);
@@ -210,9 +210,6 @@ void upcall(uint64_t first, uint64_t count, const struct activation_kernel *k)
     if (__atomic_exchange_n(&begun, 1, __ATOMIC_SEQ_CST) == 0) {
         stack = slot_at(slot)->stack;
         user_page()->wanted = 0;                 // from now on one for each that goes on is enough
-        for (uint32_t i = 0; i < SLOTS; i++) {
-            user_page()->slot[i] |= 1 << 16;     // written in the first round
-        }
     }
     for (uint64_t i = 0; i < count && slot < SLOTS; i++, slot = next) {
         next = slot_at(slot)->next;
