@@ -1,14 +1,5 @@
 // appkernel.c - kernel objects: load, unload, and the in-place calls that edit rights and quotas.
-#include "appkernel.h"
-
-#include "base.h"
-#include "cache.h"
-#include "instance.h"
-#include "mapping.h"
-#include "quota.h"
-#include "rights.h"
-#include "share.h"
-#include "writeback.h"
+#include "supervisor.h"
 
 bool appkernel_pinned(const struct appkernel *k)
 {

@@ -4,14 +4,7 @@
 // space is unloaded with it.  Cache Kernel, 2.4 and 4.3.
 // Fields: I immutable while loaded  l instance lock
 #pragma once
-#include <abi/errors.h>
-#include <abi/object.h>
-
 #include "handle.h"
-
-struct cpu;
-struct share;
-struct space;
 
 enum { HELD_LOCKED = OBJECT_MAPPING + 1, HELD_COUNT };    // by enum object_type; locked mappings come last
 

@@ -1,12 +1,7 @@
 // boot.c - from the machine's first call to the first kernel's first instruction.
 #include "boot.h"
-
-#include "base.h"
-#include "instance.h"
 #include "instance_boot.h"
-#include "kprint.h"
-#include "rights.h"
-#include "sched.h"
+#include "supervisor.h"
 
 void *boot_take(struct boot_info *info, uint64_t size, uint64_t align, const char *what)
 {

@@ -1,8 +1,5 @@
 // cache.c - the descriptor cache: room, victims, unloads.
-#include "cache.h"
-
-#include "instance.h"
-#include "quota.h"
+#include "supervisor.h"
 
 enum victim_class {            // the lower the better a victim
     VICTIM_IDLE,               // no thread of it is ready

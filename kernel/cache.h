@@ -10,13 +10,7 @@
 // An unload is a chain of bounded steps.  Whoever wants it takes steps by restarting its call; idle
 // processors take the rest.  Locking: the instance lock.  Cache Kernel, 4.2.
 #pragma once
-#include <abi/errors.h>
-#include <stdbool.h>
-
 #include "handle.h"
-
-struct appkernel;
-struct cpu;
 
 // OK when a slot of this cache is free for k (NULL: there is no limit); ERR_RESTART: a victim is on its way out, or the
 // search for one is not done (k knows how far it is); ERR_AGAIN: none was found.

@@ -4,15 +4,11 @@
 // arch/x86_64 asserts their offsets.
 // Fields: I immutable after boot  p this processor only  l instance lock  a atomic
 #pragma once
-#include <abi/types.h>
 #include <abi/frame.h>
 #include <abi/boot.h>
 
 #include "list.h"
-
-struct instance;
-struct thread;
-struct space;
+#include "names.h"
 
 enum cpu_request {                          // bits of cpu.request, set by others, answered by this one
     CPU_FLUSH      = 1,                     // flush_from/flush_pages, then acknowledge

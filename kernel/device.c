@@ -1,8 +1,5 @@
 // device.c - the drivers of the serial ports and the clock.  See device.h.
-#include "device.h"
-
-#include "instance.h"
-#include "signal.h"
+#include "supervisor.h"
 
 enum {
     INPUT_BYTES = 256, // read from a port before its reader is asked whether to go on

@@ -7,10 +7,8 @@
 // Locking: the instance lock.  Cache Kernel, 2.2.
 #pragma once
 #include <abi/device.h>
-#include <abi/errors.h>
 
-struct cpu;
-struct instance;
+#include "names.h"
 
 enum { CLOCK_ALARMS = DEVICE_PAGES / 2 };
 

@@ -2,16 +2,11 @@
 //
 // It is loaded by the same functions as everything else; what a starter would do is done here: image to
 // 2-MiB units, locked mappings of text, data and window, system pages and archive read-only.
-#include "base.h"
 #include "boot.h"
 #include "cpio.h"
 #include "elf_image.h"
-#include "instance.h"
 #include "instance_boot.h"
-#include "kprint.h"
-#include "mapping.h"
-#include "quota.h"
-#include "rights.h"
+#include "supervisor.h"
 
 enum { FIRST_PRIORITY = ABI_PRIORITIES - 1 };
 

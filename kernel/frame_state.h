@@ -5,8 +5,6 @@
 // time, so every OR is atomic.  A frame outside the table is not noted: it can only be mapped to be read.
 // Locking: the instance lock, against other processors of the supervisor.  Cache Kernel, 2.1.
 #pragma once
-#include <stdint.h>
-
 #include "appkernel.h"
 
 enum {

@@ -6,11 +6,9 @@
 // Locking: the instance lock, except that `id` may be compared without it (trap.c).
 #pragma once
 #include <abi/frame.h>
-#include <abi/object.h>
 
 #include "list.h"
-
-struct instance;
+#include "names.h"
 
 enum object_state { OBJECT_FREE, OBJECT_LOADED, OBJECT_UNLOADING };
 

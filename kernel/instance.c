@@ -1,14 +1,8 @@
 // instance.c - sizing and laying out one Cache Kernel at boot.
-#include "instance.h"
-
-#include "base.h"
 #include "boot.h"
 #include "instance_boot.h"
-#include "kprint.h"
 #include "option.h"
-#include "pmap.h"
-#include "share.h"
-#include "table.h"
+#include "supervisor.h"
 
 static void check(const char *what, uint64_t value, uint64_t least, uint64_t most)
 {

@@ -5,8 +5,6 @@
 // Fields: I immutable after boot  l instance lock  a atomic
 #pragma once
 #include <abi/boot.h>
-#include <abi/errors.h>
-#include <abi/object.h>
 
 #include "appkernel.h"
 #include "arch.h"
@@ -19,9 +17,6 @@
 #include "lock.h"
 #include "space.h"
 #include "thread.h"
-
-struct record;
-struct table;
 
 // What a step may answer besides the errors of the ABI.
 enum {

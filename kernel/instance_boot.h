@@ -1,10 +1,6 @@
 // instance_boot.h - how kernel_boot() makes an instance.
 #pragma once
-#include <abi/types.h>
-
-struct boot_info;
-struct cpu;
-struct instance;
+#include "names.h"
 
 struct sizes {
     uint64_t cpus, kernels, spaces, threads, mappings, locked, tables, buckets, groups;

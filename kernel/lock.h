@@ -6,9 +6,7 @@
 // Whoever comes first when it is free takes it.  A queue of tickets would be fair, but where the processors are
 // virtual and more than the host has, it hands the lock to one that does not run, and all others wait for the host.
 #pragma once
-#include <stdint.h>
-
-struct cpu;
+#include "names.h"
 
 struct lock {
     uint32_t held;      // a  1: taken

@@ -1,14 +1,7 @@
 // lost.c - consistency faults.  See lost.h.
-#include "lost.h"
+#include "supervisor.h"
 
-#include "instance.h"
-#include "kprint.h"
-#include "mapping.h"
-#include "pmap.h"
-#include "table.h"
-#include "trap.h"
-
-enum { VECTOR_MACHINE_CHECK = 18, LARGE_FRAMES = ABI_LARGE / ABI_PAGE };
+enum { VECTOR_MACHINE_CHECK = 18 };
 
 uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va)
 {
@@ -63,8 +56,8 @@ static void note_all(struct instance *in, uint64_t pfn)
 {
     for (uint32_t i = 0; i < in->kernels.size; i++) {
         struct appkernel *k = kernel_at(in, i);
-        if (k->o.state != OBJECT_FREE && pfn >= k->first_frame && pfn - k->first_frame < k->frame_count) {
-            __atomic_fetch_or(&k->frame_states[pfn - k->first_frame], (uint8_t)FRAME_LOST, __ATOMIC_RELAXED);
+        if (k->o.state != OBJECT_FREE) {
+            frame_state_note(k, pfn, false, FRAME_LOST);
         }
     }
 }

@@ -6,9 +6,7 @@
 // frame in it; the supervisor itself remembers nothing.
 // Locking: the instance lock.  Cache Kernel, 2.1, footnote 1.
 #pragma once
-#include <abi/types.h>
-
-struct cpu;
+#include "names.h"
 
 // What a fault at va in the space that runs here is: `error`, with the bits of a consistency fault if it is one.
 uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va);

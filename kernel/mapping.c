@@ -1,19 +1,6 @@
 // mapping.c - mappings.
-#include "mapping.h"
-
-#include "base.h"
-#include "frame_state.h"
-#include "instance.h"
 #include "mapping_quick.h"
-#include "mapping_room.h"
-#include "pmap.h"
-#include "quota.h"
-#include "rights.h"
-#include "senders.h"
-#include "table.h"
-#include "table_room.h"
-#include "tlb.h"
-#include "writeback.h"
+#include "supervisor.h"
 
 enum {
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry

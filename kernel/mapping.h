@@ -4,16 +4,7 @@
 // When one goes, its referenced and modified bits are ORed into the frame-state table of the kernel that
 // loaded it.  Locking: the instance lock.  Cache Kernel, 2.1, 4.1 and 4.2.
 #pragma once
-#include <abi/errors.h>
-#include <abi/object.h>
-
-struct appkernel;
-struct cpu;
-struct instance;
-struct leaf;
-struct record;
-struct space;
-struct thread;
+#include "names.h"
 
 // May it be loaded?
 err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,

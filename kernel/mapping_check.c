@@ -1,9 +1,5 @@
 // mapping_check.c - may this mapping be loaded?  Every check of a load, and no change.  Under the instance lock.
-#include "mapping.h"
-
-#include "instance.h"
-#include "pmap.h"
-#include "rights.h"
+#include "supervisor.h"
 
 enum {
     MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC | MAP_LARGE | MAP_LOCKED | MAP_DEVICE | MAP_MESSAGE | MAP_SIGNAL |

@@ -1,12 +1,5 @@
 // mapping_room.c - records for one more mapping: whose mappings go.  See mapping_room.h.
-#include "mapping_room.h"
-
-#include "frame_state.h"
-#include "instance.h"
-#include "mapping.h"
-#include "pmap.h"
-#include "quota.h"
-#include "table.h"
+#include "supervisor.h"
 
 enum {
     SCAN_RECORDS = 256, // records the clock looks at in one step

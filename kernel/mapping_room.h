@@ -4,12 +4,7 @@
 // stopped: a load that found nothing goes on from there when its call is executed again.
 // Locking: the instance lock.
 #pragma once
-#include <abi/errors.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-struct appkernel;
-struct cpu;
+#include "names.h"
 
 // ERR_OK when `count` records of a pool are free for k.  ERR_RESTART: execute the call again.
 err_t mapping_room_records(struct cpu *cpu, const struct appkernel *k, bool locked, uint32_t count);

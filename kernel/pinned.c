@@ -1,9 +1,5 @@
 // pinned.c - is an object really pinned?  See pinned.h.
-#include "pinned.h"
-
-#include "instance.h"
-#include "pmap.h"
-#include "table.h"
+#include "supervisor.h"
 
 // It is locked, and so is all it depends on: its space, and the thread that gets its signals.
 static bool record_pinned(struct instance *in, const struct record *r)

@@ -5,12 +5,7 @@
 // signals, and, if signals can be sent from it, on every mapping of the frame that has a receiver.
 // Locking: the instance lock.  Cache Kernel, 2 and 4.2.
 #pragma once
-#include <abi/errors.h>
-#include <abi/object.h>
-#include <stdbool.h>
-
-struct appkernel;
-struct instance;
+#include "names.h"
 
 // Ask about a kernel, space or thread of the asker's by its id, or about the mapping at va of the space with that id.
 // ERR_STALE: there is none; ERR_DENIED: it is not the asker's; ERR_INVAL.

@@ -1,8 +1,5 @@
 // place.c - which processor for which thread.  See place.h.
-#include "place.h"
-
-#include "instance.h"
-#include "sched.h"
+#include "supervisor.h"
 
 // How far t would be above what runs on c: it runs at once if this is positive.
 static int lead_on(const struct cpu *c, const struct thread *t)

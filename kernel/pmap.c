@@ -1,9 +1,6 @@
 // pmap.c - the physical-to-virtual map.
-#include "pmap.h"
-
-#include "instance.h"
 #include "pmap_quick.h"
-#include "quota.h"
+#include "supervisor.h"
 
 static struct record *record_at(struct instance *in, uint32_t link)
 {

@@ -6,11 +6,7 @@
 // Records are of two pools: replaceable ones, which the clock hand visits, and lockable ones on top, which
 // quotas guard.  Locking: the instance lock.
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
-
-struct instance;
-struct thread;
+#include "names.h"
 
 enum record_type { RECORD_FREE, RECORD_MAPPING, RECORD_SIGNAL, RECORD_COPY };
 

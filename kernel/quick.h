@@ -5,9 +5,8 @@
 // costs more than it does.  Locking: takes the instance lock.
 #pragma once
 #include <abi/syscalls.h>
-#include <stdint.h>
 
-struct cpu;
+#include "names.h"
 
 // A call of the running thread; it is done afterwards, the one way or the other.
 typedef void (*quick_way)(struct cpu *cpu);

@@ -1,8 +1,5 @@
 // quota.c - checking and setting the limits of a kernel.  See quota.h.
-#include "quota.h"
-
-#include "instance.h"
-#include "sched.h"
+#include "supervisor.h"
 
 static const uint64_t PROMISE_MORE = 1, PROMISE_LESS = -1ull;
 

@@ -10,13 +10,7 @@
 // leaf tables, and the ways of a bucket of the physical-to-virtual map.
 // Locking: the instance lock.  Beyond the Cache Kernel, 4.3, which has no quota on cached objects.
 #pragma once
-#include <abi/errors.h>
-#include <stdbool.h>
-
 #include "appkernel.h"
-
-struct cpu;
-struct instance;
 
 enum { SLACK_SPACES = 1, SLACK_THREADS = 2, SLACK_MAPPINGS = 16 };  // that nobody is sure of; mappings: a processor
 

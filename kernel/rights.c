@@ -1,7 +1,5 @@
 // rights.c - rights on page groups.
-#include "rights.h"
-
-#include "instance.h"
+#include "supervisor.h"
 
 void rights_set(struct appkernel *k, uint64_t group, uint32_t access)
 {

@@ -2,11 +2,7 @@
 //
 // Every physical address that an application kernel gives the supervisor passes rights_cover().
 #pragma once
-#include <abi/object.h>
-
 #include "appkernel.h"
-
-struct instance;
 
 static inline uint32_t rights_get(const struct appkernel *k, uint64_t group)
 {

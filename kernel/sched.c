@@ -1,13 +1,6 @@
 // sched.c - threads become ready, wait, stop.  Who is next: settle.c.
-#include "sched.h"
-
-#include "cache.h"
-#include "instance.h"
-#include "place.h"
-#include "share.h"
-#include "signal.h"
 #include "sched_lists.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
 {

@@ -11,12 +11,7 @@
 // machine halts.
 // Locking: the instance lock for everything.  Cache Kernel, 2.3 and 4.3.
 #pragma once
-#include <abi/errors.h>
-#include <abi/types.h>
-
-struct appkernel;
-struct cpu;
-struct thread;
+#include "names.h"
 
 // A thread is on processor n from now on: ready, running, or to be found there when it will be ready.
 void sched_place(struct thread *t, cpu_t n);

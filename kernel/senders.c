@@ -1,10 +1,5 @@
 // senders.c - multi-mapping consistency.  See senders.h.
-#include "senders.h"
-
-#include "instance.h"
-#include "mapping.h"
-#include "pmap.h"
-#include "table.h"
+#include "supervisor.h"
 
 // A sender sends no more.
 static void stop(struct cpu *cpu, struct record *r)

@@ -16,12 +16,7 @@
 //
 // Locking: the instance lock.  Cache Kernel, 2.2 and 4.2.
 #pragma once
-#include <abi/object.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-struct cpu;
-struct record;
+#include "names.h"
 
 static inline bool senders_are(uint64_t access)
 {

@@ -1,11 +1,7 @@
 // settle.c - who is next: before a processor goes back to user mode.
 #include "allocator.h"
-#include "cache.h"
-#include "place.h"
 #include "sched_lists.h"
-#include "share.h"
-#include "signal.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 enum { ALLOCATIONS = 8 };      // rounds before the rest is left to the next event
 

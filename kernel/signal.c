@@ -2,14 +2,7 @@
 //
 // Words of the queue belong to the owner, who may write them at any time: they are only used modulo the size of the
 // ring, and only decide which of the owner's signals the owner's thread gets.
-#include "signal.h"
-
-#include "device.h"
-#include "instance.h"
-#include "pmap.h"
-#include "sched.h"
-#include "table.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 enum { RED_ZONE = 128, INITIAL_FLAGS = 0x202 };
 

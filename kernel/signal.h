@@ -7,12 +7,7 @@
 // for frames with one receiver (its reverse TLB), as long as no message mapping changes.
 // Locking: the instance lock, but for signal_due().  Cache Kernel, 2.2, 4.1 and 4.2.
 #pragma once
-#include <abi/errors.h>
-#include <abi/types.h>
-
 #include "thread.h"
-
-struct cpu;
 
 // Send to an address of the caller's space.  ERR_RESTART with nothing done cannot come; ERR_USER_FAULT: not mapped.
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers);

@@ -1,14 +1,6 @@
 // space.c - spaces: load and unload.
-#include "space.h"
-
-#include "base.h"
-#include "cache.h"
-#include "instance.h"
-#include "mapping.h"
 #include "pmap_quick.h"
-#include "rights.h"
-#include "sched.h"
-#include "writeback.h"
+#include "supervisor.h"
 
 static err_t decode(const struct cpu *cpu, const struct appkernel *k, const struct space_desc *d)
 {

@@ -6,14 +6,8 @@
 // then mappings, a few at a time; then the slot.  Cache Kernel, 2.1 and 4.2.
 // Fields: I immutable while loaded  l instance lock
 #pragma once
-#include <abi/errors.h>
-#include <abi/object.h>
-
 #include "activation.h"
 #include "handle.h"
-
-struct cpu;
-struct appkernel;
 
 struct space {
     struct object     o;           // first

@@ -1,20 +1,7 @@
 // syscall.c - calls of the supervisor.
-#include "syscall.h"
-
 #include <abi/syscalls.h>
 
-#include "base.h"
-#include "cache.h"
-#include "instance.h"
-#include "lost.h"
-#include "mapping.h"
-#include "pinned.h"
-#include "quota.h"
-#include "sched.h"
-#include "share.h"
-#include "signal.h"
-#include "trap.h"
-#include "usercopy.h"
+#include "supervisor.h"
 
 enum who { WHO_NOBODY, FIRST, KERNEL, ANY };
 

@@ -5,11 +5,7 @@
 // interrupts are taken, and is executed again.  The same holds for a call one of whose pointers is not
 // mapped: that is a page fault at the instruction.
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
-
-struct cpu;
-struct thread;
+#include "names.h"
 
 bool syscall_is_any(uint64_t number);     // marked ANY in syscalls.def
 void syscall_run(struct cpu *cpu, struct thread *t, uint64_t number);

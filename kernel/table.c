@@ -1,8 +1,5 @@
 // table.c - page tables.
-#include "table.h"
-
-#include "base.h"
-#include "instance.h"
+#include "supervisor.h"
 
 static uint32_t index_of(va_t va, uint32_t level)
 {

@@ -3,13 +3,7 @@
 // Victims are leaf tables, and tables above them for the large mappings that they have: each 2-MiB mapping in a GiB
 // of its own holds two tables, and mappings that are not replaced for long would else use up all of them.
 // Under the instance lock.
-#include "table_room.h"
-
-#include "frame_state.h"
-#include "instance.h"
-#include "mapping.h"
-#include "quota.h"
-#include "table.h"
+#include "supervisor.h"
 
 enum { SCAN_TABLES = 256 };
 

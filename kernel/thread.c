@@ -1,13 +1,5 @@
 // thread.c - threads: load and unload.
-#include "thread.h"
-
-#include "cache.h"
-#include "instance.h"
-#include "mapping.h"
-#include "rights.h"
-#include "sched.h"
-#include "signal.h"
-#include "writeback.h"
+#include "supervisor.h"
 
 // Every check, no change.  *space may come out NULL for a thread that is in a handler.
 static err_t decode(struct instance *in, struct appkernel *k, const struct thread_desc *d,

@@ -8,16 +8,9 @@
 // Fields: I immutable while loaded  l instance lock  p the processor it runs on
 #pragma once
 #include <abi/frame.h>
-#include <abi/errors.h>
-#include <abi/object.h>
 
 #include "activation.h"
 #include "handle.h"
-
-struct cpu;
-struct appkernel;
-struct share;
-struct space;
 
 enum thread_status { THREAD_READY, THREAD_RUNNING, THREAD_WAITING };
 

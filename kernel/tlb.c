@@ -1,7 +1,5 @@
 // tlb.c - TLB shoot-down.
-#include "tlb.h"
-
-#include "instance.h"
+#include "supervisor.h"
 
 static void flush_local(const va_t *page, uint32_t count)
 {

@@ -1,17 +1,8 @@
 // trap.c - forwarding and resuming, and what the machine calls when something happens.
-#include "trap.h"
-
 #include <abi/syscalls.h>
 
-#include "cache.h"
-#include "instance.h"
-#include "lost.h"
-#include "mapping.h"
 #include "quick.h"
-#include "sched.h"
-#include "signal.h"
-#include "syscall.h"
-#include "tlb.h"
+#include "supervisor.h"
 
 enum { RED_ZONE = 128, VECTOR_PAGE_FAULT = 14, INITIAL_FLAGS = 0x202 };
 

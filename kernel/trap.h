@@ -5,11 +5,7 @@
 // kernel cannot be unloaded meanwhile, since that begins with this thread.
 // Cache Kernel, 2.1 and 2.3.
 #pragma once
-#include <abi/errors.h>
-#include <abi/types.h>
-
-struct cpu;
-struct thread;
+#include "names.h"
 
 // Run the handler for what happened.  No frame left: the thread is written back, REASON_DOUBLE_FAULT.
 void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr);

@@ -1,9 +1,5 @@
 // usercopy.c - arguments in user memory.
-#include "usercopy.h"
-
-#include "base.h"
-#include "instance.h"
-#include "table.h"
+#include "supervisor.h"
 
 const void *usercopy_see(struct cpu *cpu, va_t va, size_t *rest)
 {

@@ -4,11 +4,7 @@
 // here can fault.  Whatever is read is read once.
 // Locking: the instance lock, so that the tables stay as they are.
 #pragma once
-#include <abi/errors.h>
-#include <abi/types.h>
-#include <stddef.h>
-
-struct cpu;
+#include "names.h"
 
 // Where va of the caller's space is in the map of memory, and how many bytes follow in the same page; NULL if a mapping
 // is missing or is of a device.  Its user may change what is there at any time: read each word once.

@@ -1,8 +1,5 @@
 // writeback.c - the writeback channels.
-#include "writeback.h"
-
-#include "instance.h"
-#include "sched.h"
+#include "supervisor.h"
 
 // How many entries wait to be read.  The tail is the kernel's word: anything it says only hurts itself.
 static uint32_t channel_fill(const struct appkernel *k)

@@ -2,11 +2,7 @@
 //
 // The state itself is in the owner's memory before this is called.  Locking: the instance lock.
 #pragma once
-#include <abi/types.h>
-
-struct appkernel;
-struct cpu;
-struct object;
+#include "names.h"
 
 // An object of k's is gone: enter it in k's channel and signal k's listener.
 void writeback_post(struct cpu *cpu, struct appkernel *k, const struct object *o, uint64_t cookie, uint64_t value);
