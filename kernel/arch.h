@@ -105,10 +105,6 @@ void arch_start_cpus(void);
 bool arch_console_put(uint32_t port, uint8_t byte);              // false: busy, try later
 int  arch_console_get(uint32_t port);                            // -1: nothing there
 
-// Wall clock at the moment arch_now() read 0, in nanoseconds since 1970.
-uint64_t arch_wall_base_ns(void);
-uint64_t arch_tsc_hz(void);
-
 // End of everything.  status 0-255 is told to the machine's owner where there is a way.
 _Noreturn void arch_power_off(uint32_t status);
 _Noreturn void arch_halt(void);

@@ -35,8 +35,8 @@ static void info_fill(struct instance *in, const struct boot_info *info)
     s->mappings = in->nrecords;
     s->tables = in->ntables;
     s->locked_mappings = in->nlocked;
-    s->tsc_hz = arch_tsc_hz();
-    s->wall_ns = arch_wall_base_ns();
+    s->tsc_hz = info->tsc_hz;
+    s->wall_ns = info->wall_ns;
     s->slice = in->slice;
     s->system = in->system;
     s->devices = in->devices.base;

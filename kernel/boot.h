@@ -14,6 +14,8 @@ struct boot_info {
     pa_t     archive;                          // the boot archive, page-aligned
     uint64_t archive_length;
     const char *cmdline;
+    uint64_t tsc_hz;                           // of arch_now()
+    uint64_t wall_ns;                          // wall clock at the moment arch_now() read 0: nanoseconds since 1970
 };
 
 // Free memory, cleared, at a multiple of `align` (a power of two), and as much.  It is never given back: after boot

@@ -7,11 +7,6 @@ enum {
 };
 #define LONGEST_PERIOD (1ull << 62) // the next moment stays ahead of the clock
 
-void device_init(struct devices *d, pa_t base)
-{
-    d->base = base;
-}
-
 bool device_is(const struct instance *in, uint64_t pfn)
 {
     return pfn - (in->devices.base >> ABI_PAGE_SHIFT) < ABI_LARGE / ABI_PAGE;
@@ -24,8 +19,7 @@ static uint64_t frame_of(struct instance *in, enum device d, unsigned page)
 
 // ---- serial ports -------------------------------------------------------------------------------------------
 
-// Read what has come, as far as there is room, and signal it.
-static void receive(struct cpu *cpu, enum device port)
+void device_input(struct cpu *cpu, enum device port)
 {
     uint64_t pfn = frame_of(cpu->instance, port, 0);
     struct port_input *p = arch_phys(pfn << ABI_PAGE_SHIFT);
@@ -33,7 +27,7 @@ static void receive(struct cpu *cpu, enum device port)
     int c = 0;
 
     store_relaxed(&p->waiting, 1);                   // until it is clear that nothing is left
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);         // the reader writes tail, then reads waiting
+    fence_full();                                    // the reader writes tail, then reads waiting
     uint32_t used = first - load_relaxed(&p->tail), room = used > PORT_RING ? 0 : PORT_RING - used;
     uint32_t end = first + (room < INPUT_BYTES ? room : INPUT_BYTES);
     while (head != end && (c = arch_console_get(port)) >= 0) {
@@ -61,11 +55,6 @@ static err_t transmit(enum device port, struct port_message *m)
     }
     store_relaxed(&m->taken, done);
     return ERR_OK;
-}
-
-void device_input(struct cpu *cpu)
-{
-    receive(cpu, DEVICE_TERMINAL);
 }
 
 // ---- the clock ----------------------------------------------------------------------------------------------
@@ -169,7 +158,7 @@ err_t device_signal(struct cpu *cpu, uint64_t pfn, va_t offset)
     }
     err_t e = transmit(d, (struct port_message *)at);
     if (e == ERR_OK) {
-        receive(cpu, d);
+        device_input(cpu, d);
     }
     return e;
 }

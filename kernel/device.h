@@ -20,15 +20,14 @@ struct devices {
     struct clock_set alarm[CLOCK_ALARMS];        // l
 };
 
-void  device_init(struct devices *d, pa_t base);
 // Is this a frame of the device unit?
 bool  device_is(const struct instance *in, uint64_t pfn);
 // A signal was sent to this address of the unit.
 err_t device_signal(struct cpu *cpu, uint64_t pfn, va_t offset);
 // Let alarm i ring at `when`, once.
 void  device_alarm(struct cpu *cpu, unsigned i, uint64_t when);
-// The terminal's interrupt.
-void  device_input(struct cpu *cpu);
+// A port has bytes: read what has come, as far as there is room, and signal it.
+void  device_input(struct cpu *cpu, enum device port);
 // The timer: let alarms ring that are due.
 void  device_tick(struct cpu *cpu, uint64_t now);
 // When this processor's timer has to interrupt: at `when` (0: never) or earlier, for an alarm.

@@ -4,6 +4,12 @@
 #include "option.h"
 #include "supervisor.h"
 
+// The least power of two that is not less.
+static uint64_t round_up(uint64_t n)
+{
+    return 1ull << (64 - __builtin_clzll(n - 1));
+}
+
 static void check(const char *what, uint64_t value, uint64_t least, uint64_t most)
 {
     if (value < least || value > most) {
@@ -34,7 +40,7 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     check("slice (microseconds)", slice_us, 10, 1000000);
     check("turns", s->turns, 0, 1 << 16);
     s->cpus = info->cpus;
-    s->slice = slice_us * (arch_tsc_hz() / 1000000);
+    s->slice = slice_us * (info->tsc_hz / 1000000);
     s->memory_end = info->usable.r[info->usable.count - 1].end;
     uint64_t large = s->memory_end / ABI_LARGE + 1;
     s->locked = 2 * large + 64 * s->kernels;
@@ -45,27 +51,15 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     }
     check("tables", s->tables, least, 1 << 24);
     s->groups = (s->memory_end + ABI_GROUP - 1) / ABI_GROUP;
-    s->buckets = ABI_GROUP / ABI_PAGE;            // at least: see pmap_quick.h
-    while (s->buckets < s->mappings / 2) {
-        s->buckets *= 2;
+    s->buckets = round_up(s->mappings / 2);
+    if (s->buckets < ABI_GROUP / ABI_PAGE) {      // see pmap_quick.h
+        s->buckets = ABI_GROUP / ABI_PAGE;
     }
 }
 
 static void *take(struct boot_info *info, uint64_t size)
 {
     return boot_take(info, size, 64, "caches of this size");
-}
-
-// Of the hash of state pages.  So many that even pages which somebody chose make no long chains: a bucket has at most
-// (pages of memory / buckets) of them, and there are not more threads than half the buckets.
-static uint64_t state_buckets(const struct sizes *s)
-{
-    uint64_t n = 1;
-
-    while (n < 2 * s->threads) {
-        n *= 2;
-    }
-    return n;
 }
 
 static void objects_create(struct instance *in, struct boot_info *info, const struct sizes *s)
@@ -78,8 +72,11 @@ static void objects_create(struct instance *in, struct boot_info *info, const st
     cache_init(&in->kernels, OBJECT_KERNEL, kernels, sizeof(*kernels), (uint32_t)s->kernels, &stats->free_kernels);
     cache_init(&in->spaces, OBJECT_SPACE, spaces, sizeof(*spaces), (uint32_t)s->spaces, &stats->free_spaces);
     cache_init(&in->threads, OBJECT_THREAD, threads, sizeof(*threads), (uint32_t)s->threads, &stats->free_threads);
-    in->state_hash = take(info, state_buckets(s) * sizeof(struct thread *));
-    in->state_mask = (uint32_t)state_buckets(s) - 1;
+    // So many that even state pages which somebody chose make no long chains: a bucket has at most (pages of memory /
+    // buckets) of them, and there are not more threads than half the buckets.
+    uint64_t buckets = round_up(2 * s->threads);
+    in->state_hash = take(info, buckets * sizeof(struct thread *));
+    in->state_mask = (uint32_t)buckets - 1;
     for (uint32_t i = 0; i < s->kernels; i++) {
         kernels[i].rights = take(info, s->groups / 4 + 1);
         kernels[i].share = take(info, s->cpus * sizeof(struct share));
@@ -95,7 +92,7 @@ struct instance *instance_create(struct boot_info *info, const struct sizes *s)
     in->info = system;
     in->system = arch_pa(system);
     in->stats = arch_phys(in->system + ABI_PAGE);
-    device_init(&in->devices, devices);
+    in->devices.base = devices;
     in->slice = s->slice;
     in->jitter = s->jitter;
     in->info->turns = s->turns;

@@ -309,7 +309,7 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
     if (irq == ARCH_IRQ_TIMER) {
         sched_tick(cpu);
     } else if (irq == ARCH_IRQ_CONSOLE) {
-        device_input(cpu);
+        device_input(cpu, DEVICE_TERMINAL);
     }
     sched_exit(cpu);
     instance_unlock(cpu);

@@ -147,16 +147,6 @@ int arch_console_get(uint32_t port)
     return *host.input++;
 }
 
-uint64_t arch_wall_base_ns(void)
-{
-    return 0;
-}
-
-uint64_t arch_tsc_hz(void)
-{
-    return 1000000; // one tick a microsecond
-}
-
 void arch_turns(void)
 {
     host.turns = true;
@@ -238,6 +228,7 @@ void host_boot(uint32_t cpus, uint64_t memory, const char *cmdline)
     info->free = info->usable;
     ranges_subtract(&info->free, info->archive, info->archive + ARCHIVE_SIZE);
     info->cmdline = cmdline;
+    info->tsc_hz = 1000000; // one tick a microsecond
     kernel_boot(info);
     free(info);
     host.cpu[0].started = true;

@@ -1,7 +1,5 @@
 // acpi.c - finding ACPI's tables in memory, through the boot tables' map; acpi_tables.c reads them.
 #include "arch_impl.h"
-#include "base.h"
-#include "kprint.h"
 
 enum { TABLES_MOST = 256, RSDP_OLD = 20, RSDP_NEW = 36 };
 

@@ -74,21 +74,27 @@ pa_t acpi_list_entry(const uint8_t *p, size_t length, bool wide, unsigned i)
 
 // ---- MADT: processors and interrupt controllers -----------------------------------------------------------
 
+// Its place, or f->cpus if it is not there.
+static uint32_t cpu_find(const struct acpi_facts *f, uint32_t apic_id)
+{
+    uint32_t i = 0;
+
+    while (i < f->cpus && f->apic_id[i] != apic_id) {
+        i++;
+    }
+    return i;
+}
+
 static void cpu_add(struct acpi_facts *f, uint32_t apic_id, uint32_t flags)
 {
-    if (!(flags & 1)) {
-        return;
-    }
-    for (uint32_t i = 0; i < f->cpus; i++) {
-        if (f->apic_id[i] == apic_id) {
-            return;                     // some firmware names a processor in both kinds of entry
-        }
+    if (!(flags & 1) || cpu_find(f, apic_id) < f->cpus) {
+        return;                         // some firmware names a processor in both kinds of entry
     }
     if (f->cpus == ABI_MAX_CPUS) {
         f->cpus_left_out++;
-        return;
+    } else {
+        f->apic_id[f->cpus++] = apic_id;
     }
-    f->apic_id[f->cpus++] = apic_id;
 }
 
 // field() gives 0 for what an entry is too short for: a processor is not enabled then.
@@ -132,10 +138,10 @@ void acpi_madt_read(struct acpi_facts *f, const uint8_t *p, size_t length)
 
 static void cpu_place(struct acpi_facts *f, uint32_t apic_id, uint32_t domain)
 {
-    for (uint32_t i = 0; i < f->cpus; i++) {
-        if (f->apic_id[i] == apic_id) {
-            f->cpu_domain[i] = domain;
-        }
+    uint32_t i = cpu_find(f, apic_id);
+
+    if (i < f->cpus) {
+        f->cpu_domain[i] = domain;
     }
 }
 

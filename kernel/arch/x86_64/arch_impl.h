@@ -5,11 +5,9 @@
 // read-only afterwards.
 #pragma once
 #include "acpi_tables.h"
-#include "arch.h"
+#include "base.h"
 #include "boot.h"
-#include "cpu.h"
 #include "instance.h"
-#include "layout.h"
 #include "regs.h"
 
 // Data that is written during boot only; its pages become read-only.
@@ -29,9 +27,8 @@ struct machine {                               // I
     pa_t     trampoline;
     bool     apic_wide;                        // x2APIC
     bool     has_umip, has_large_gib, has_tsc_aux;
-    uint64_t tsc_hz, apic_hz;
+    uint64_t apic_hz;
     uint64_t apic_factor;                      // APIC timer counts for a tick of the clock, times 2^32
-    uint64_t wall_ns;
 };
 extern struct machine machine;
 

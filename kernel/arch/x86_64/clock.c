@@ -5,9 +5,6 @@
 // readings can be far apart, so of several tries the closest pair counts.
 #include "arch_impl.h"
 
-#include "base.h"
-#include "kprint.h"
-
 enum { MEASURE_US = 4000, PAIRS = 8, SPIN = 2000 };
 
 // ---- counters of known rate -------------------------------------------------------------------------------
@@ -111,12 +108,12 @@ void clock_calibrate(void)
     }
     struct reading b = reading_take(&r);
     uint64_t elapsed = (b.reference - a.reference) & r.mask;
-    machine.tsc_hz = (b.tsc - a.tsc) * r.hz / elapsed;
+    machine.info.tsc_hz = (b.tsc - a.tsc) * r.hz / elapsed;
     machine.apic_hz = (uint64_t)(a.apic - b.apic) * r.hz / elapsed;
-    if (machine.tsc_hz < 1000000 || machine.apic_hz < 1000000) {
+    if (machine.info.tsc_hz < 1000000 || machine.apic_hz < 1000000) {
         boot_refuse("the clock or the timer stands still");
     }
-    machine.apic_factor = (machine.apic_hz << 32) / machine.tsc_hz;
+    machine.apic_factor = (machine.apic_hz << 32) / machine.info.tsc_hz;
     apic_init();
 }
 
@@ -128,14 +125,9 @@ void arch_turns(void)
     port_write8(PIT_CHANNEL_0, 0);
 }
 
-uint64_t arch_tsc_hz(void)
-{
-    return machine.tsc_hz;
-}
-
 void clock_delay(uint64_t microseconds)
 {
-    uint64_t begin = arch_now(), ticks = machine.tsc_hz * microseconds / 1000000;
+    uint64_t begin = arch_now(), ticks = machine.info.tsc_hz * microseconds / 1000000;
 
     while (arch_now() - begin < ticks) {
         arch_relax();
@@ -204,11 +196,6 @@ void clock_wall_read(void)
     uint64_t days = days_to(year, number_of(d.month, mode), number_of(d.day, mode));
     uint64_t seconds = ((days * 24 + hour) * 60 + number_of(d.minute, mode)) * 60 + number_of(d.second, mode);
     // Ticks to nanoseconds in two steps: the product would not fit.
-    uint64_t since = now / machine.tsc_hz * 1000000000 + now % machine.tsc_hz * 1000000000 / machine.tsc_hz;
-    machine.wall_ns = seconds * 1000000000 - since;
-}
-
-uint64_t arch_wall_base_ns(void)
-{
-    return machine.wall_ns;
+    uint64_t hz = machine.info.tsc_hz, since = now / hz * 1000000000 + now % hz * 1000000000 / hz;
+    machine.info.wall_ns = seconds * 1000000000 - since;
 }

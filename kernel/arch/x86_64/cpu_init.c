@@ -1,8 +1,6 @@
 // cpu_init.c - making a processor ours: features, segment and interrupt tables, the SYSCALL registers.
 #include "arch_impl.h"
 
-#include "base.h"
-
 #define OFFSET(name, type, member) _Static_assert(name == offsetof(struct type, member), #member)
 OFFSET(CPU_SELF, cpu, self);
 OFFSET(CPU_FRAME, cpu, frame);

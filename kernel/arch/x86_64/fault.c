@@ -4,10 +4,8 @@
 // and stops the machine.
 #include "arch_impl.h"
 
-#include "kprint.h"
-
 enum { EXIT_PORT = 0xf4, EXIT_DONE = 0x10, EXIT_FAILED = 0x11 };
-enum { SLEEP_ENABLE = 1 << 13, POWER_WAIT_US = 1000000, TRACE = 16 };
+enum { SLEEP_ENABLE = 1 << 13, POWER_WAIT_US = 1000000 };
 
 static void print_registers(const struct fault *f, uint64_t cr2)
 {
@@ -38,31 +36,25 @@ static bool on_stack(uint64_t rbp)
     return false;
 }
 
-// Follow saved frame pointers upwards while they stay within one processor's area and grow.
-static unsigned backtrace_from(uint64_t rbp, uint64_t *out, unsigned max)
+// Follow saved frame pointers while they stay within one processor's area: upwards, and from an interrupt stack on to
+// what was interrupted.
+unsigned arch_backtrace(uint64_t *out, unsigned max)
 {
+    uint64_t rbp = (uint64_t)__builtin_frame_address(0);
     unsigned n = 0;
     int area = area_number(rbp);
 
     while (n < max && area >= 0 && area_number(rbp) == area && on_stack(rbp)) {
         const uint64_t *frame = (const uint64_t *)rbp;
         out[n++] = frame[1];
-        if (frame[0] <= rbp) {
-            break;
-        }
         rbp = frame[0];
     }
     return n;
 }
 
-unsigned arch_backtrace(uint64_t *out, unsigned max)
-{
-    return backtrace_from((uint64_t)__builtin_frame_address(0), out, max);
-}
-
 void machine_fault(struct fault *f)
 {
-    uint64_t cr2 = cr2_read(), trace[TRACE];
+    uint64_t cr2 = cr2_read();
 
     if (f->vector == VECTOR_GP && f->rip == (uint64_t)state_restore_load) {
         f->rip = (uint64_t)state_restore_refused;
@@ -73,10 +65,6 @@ void machine_fault(struct fault *f)
         return;
     }
     print_registers(f, cr2);
-    unsigned n = backtrace_from(f->rbp, trace, TRACE);
-    for (unsigned i = 0; i < n; i++) {
-        kprint("called from %lx\n", trace[i]);
-    }
     panic("exception %lu, error %lx, in the supervisor at %lx on processor %d", f->vector, f->error, f->rip,
           area_number((uint64_t)f));
 }

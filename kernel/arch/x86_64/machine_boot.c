@@ -4,11 +4,7 @@
 // everything goes, before any low memory that the loader used is written.  machine_boot_on_stack runs on
 // the processor's real stack with the final tables.
 #include "arch_impl.h"
-
-#include "base.h"
-#include "kprint.h"
 #include "loader.h"
-#include "memmap.h"
 
 struct machine machine ONCE;
 

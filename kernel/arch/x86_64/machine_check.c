@@ -7,8 +7,6 @@
 // A second check on the same stack before the first has returned is not survived; nor is it by the hardware while
 // MCG_STATUS says that one is in progress, which is why that is cleared last.
 #include "arch_impl.h"
-
-#include "kprint.h"
 #include "mc_decode.h"
 
 static bool has_machine_check(void)

@@ -7,9 +7,6 @@
 // to be told.
 #include "arch_impl.h"
 
-#include "base.h"
-#include "kprint.h"
-
 enum { ROOT_MAP = 256, ROOT_IMAGE = 511, LEVEL_PAGE = 0, LEVEL_LARGE = 1, LEVEL_GIB = 2 };
 
 #define GIB         (1ull << 30)

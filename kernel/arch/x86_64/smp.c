@@ -6,9 +6,6 @@
 // while the others come up.
 #include "arch_impl.h"
 
-#include "base.h"
-#include "kprint.h"
-
 enum { STARTUP_TRIES = 2, STARTUP_WAIT_US = 5000000, STEP_US = 10 };
 
 void machine_start(struct cpu *cpu)

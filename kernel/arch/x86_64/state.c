@@ -4,7 +4,6 @@
 // The rest of the extended state is checked by XRSTOR itself as it loads it: it faults at a header that names what the
 // processor does not have, and machine_fault turns that into `false`.  It loads MXCSR too, which hardware checks and
 // QEMU does not; so MXCSR is loaded again, from the value that was checked.
-#include <base.h>
 
 #include "arch_impl.h"
 #include "xstate.h"

@@ -77,7 +77,7 @@ void uart_drain(void)
     for (uint32_t i = 0; i < PORTS; i++) {
         uint64_t begin = arch_now();
         while (present[i] && !(port_read8(base_of[i] + STATUS) & STATUS_SENT) &&
-               arch_now() - begin < machine.tsc_hz) {
+               arch_now() - begin < machine.info.tsc_hz) {
             arch_relax();
         }
     }
