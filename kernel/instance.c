@@ -4,7 +4,7 @@
 #include "option.h"
 #include "supervisor.h"
 
-// The least power of two that is not less.
+// The least power of two that is not less; n is 2 at least.
 static uint64_t round_up(uint64_t n)
 {
     return 1ull << (64 - __builtin_clzll(n - 1));

@@ -41,9 +41,9 @@ class Code:
         if start in self.followed:
             return self.followed[start]
         calls, used = set(), 8
-        seen, todo = set(), [(start, 8, None)]
-        while todo:
-            address, depth, frame = todo.pop()
+        seen, ahead = set(), [(start, 8, None)]
+        while ahead:
+            address, depth, frame = ahead.pop()
             if address is None or address in seen:
                 continue
             seen.add(address)
@@ -54,13 +54,13 @@ class Code:
             if op.startswith('call') or (op[0] == 'j' and to is not None and to != start and self.is_function(to)):
                 calls.update((callee, depth - (0 if op[0] == 'c' else 8)) for callee in self.reached(start, to))
             elif op[0] == 'j' and to is not None:
-                todo.append((to, depth, frame))
+                ahead.append((to, depth, frame))
             elif op[0] == 'j' and SWITCH.match(words):
-                todo += [(case, depth, frame) for case in self.rest(address)]
+                ahead += [(case, depth, frame) for case in self.rest(address)]
             elif op[0] == 'j':
                 calls.update((callee, depth - 8) for callee in self.reached(start, None))
             if op not in ENDS and op != 'jmp' and after not in self.names:       # nothing comes after panic()
-                todo.append((after, depth, frame))
+                ahead.append((after, depth, frame))
         self.followed[start] = used, calls
         return used, calls
 
