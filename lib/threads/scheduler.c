@@ -3,7 +3,8 @@
 // A scheduler flow (a handler that is through, or an idle flow) owns nothing but its stack.  It runs the first of its
 // own ready list, else of the one with the highest thread, spins for a moment, then gives its processor back.  `wanted`
 // is lowered first and the lists are looked at under their locks after that: who makes a thread ready takes the lock
-// of a list before it reads `wanted`, so either sees the other.
+// of a list before it reads `wanted`, so either sees the other.  Threads in the hands of a handler, or not told yet,
+// are on no list, and `wanted` may be lowered meanwhile: who makes them ready says how many they are.
 //
 // Scheduler Activations, 3.2; FastThreads: per-processor ready lists, look in the others', spin.
 #include "threads_impl.h"
@@ -96,7 +97,7 @@ static void run_timers(struct thread *self)
 {
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
         __atomic_store_n(&self->phase, PHASE_LOCKS, __ATOMIC_SEQ_CST);
-        timers_run(self);
+        scheduler_need(timers_run(self));
         timers_arm();
         scheduler_free(self);
     }
@@ -143,15 +144,36 @@ void scheduler_adopt(void)
         }
     }
 }
+static bool want(uint32_t from, uint32_t to)
+{
+    bool mine = wanted_swing(from, to);
+
+    if (mine && to > threads.machine.kernel->held && threads.machine.kernel->helps != 0) {
+        count(&threads.count.asked, 1);
+        threads.machine.processors();
+    }
+    return mine;
+}
 void scheduler_want(void)
 {
     uint32_t wanted = *(volatile uint32_t *)threads.wanted;
 
-    if (wanted >= threads.setup.processors || !wanted_swing(wanted, wanted + 1)) {
+    if (wanted < threads.setup.processors) {
+        (void)want(wanted, wanted + 1);
+    }
+}
+// One of them takes the caller's processor, and each other one that is held may be busy.
+void scheduler_need(uint32_t runnable)
+{
+    uint32_t need = *(volatile uint32_t *)&threads.machine.kernel->held + runnable - 1, wanted;
+
+    if (runnable == 0) {
         return;
     }
-    if (wanted + 1 > threads.machine.kernel->held && threads.machine.kernel->helps != 0) {
-        count(&threads.count.asked, 1);
-        threads.machine.processors();
+    if (need > threads.setup.processors) {
+        need = threads.setup.processors;
     }
+    do {
+        wanted = *(volatile uint32_t *)threads.wanted;
+    } while (wanted < need && !want(wanted, need));
 }

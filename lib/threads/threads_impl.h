@@ -246,8 +246,9 @@ void scheduler_free(struct thread *self);        // a flow becomes a scheduler
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held
 void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors
-void timers_run(struct thread *self);            // what is due
-void timers_look(struct thread *self);           // the same, and what is next, if there is something
+void scheduler_need(uint32_t runnable);          // so many are ready now that were on no list
+uint32_t timers_run(struct thread *self);        // what is due; gives how many threads that were
+uint32_t timers_look(struct thread *self);       // the same, and what is next, if there is something
 void timers_arm(void);
 void timers_tick(void);                          // timers are used, from now on
 void timers_again(void);                         // at an upcall for machine.alarm

@@ -7,23 +7,28 @@
 // is asked for by the upcall.
 #include "threads_impl.h"
 
-void timers_run(struct thread *self)
+uint32_t timers_run(struct thread *self)
 {
-    struct thread *t;
-
     uint64_t now = threads.machine.now();
+    struct thread *t;
+    uint32_t ran = 0;
 
     while (*(volatile uint64_t *)&threads.first_until <= now && (t = critical_timer_due(now)) != NULL) {
         critical_stop(self, t, STOP_TIMEOUT);
         __atomic_fetch_sub(&t->stopping, 1, __ATOMIC_RELEASE);   // pairs with wait_end()
+        ran++;
     }
+    return ran;
 }
-void timers_look(struct thread *self)
+uint32_t timers_look(struct thread *self)
 {
+    uint32_t ran = 0;
+
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
-        timers_run(self);
+        ran = timers_run(self);
         timers_arm();
     }
+    return ran;
 }
 static void ask(uint64_t until)
 {

@@ -122,13 +122,14 @@ static const unsigned least[PLACE_KINDS] = {[PLACE_CRITICAL] = 80, [PLACE_COPY] 
 // What this program does not run at all, and why.
 static const char kernel_threads[] = "kernel threads only", virtual_only[] = "kernel threads as processors only",
                   beginning[] = "before the first upcall, with upcalls disabled", a_fault[] = "a worker's fault",
-                  blocks[] = "a worker that blocks in the kernel";
+                  blocks[] = "a worker that blocks in the kernel", several[] = "several processors only";
 static const struct { const char *name, *why; } not_run[] = {
     {"exit_kernel", kernel_threads}, {"kernel_main", kernel_threads}, {"critical_exit_kernel", kernel_threads},
     {"critical_exit_kernel_recovery", kernel_threads}, {"wait:critical_exit_kernel", kernel_threads},
     {"threads_become", kernel_threads}, {"threads_become_idle", virtual_only}, {"threads_processor", virtual_only},
     {"ask_next", virtual_only}, {"timers_again", virtual_only}, {"threads_begin", beginning},
     {"thread_record", beginning}, {"timers_tick", beginning}, {"package_end", a_fault}, {"package_blocked", blocks},
+    {"scheduler_want", several},
 };
 
 static bool is_excused(const struct function *f)
