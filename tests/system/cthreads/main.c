@@ -70,6 +70,7 @@ static void test_buffer(void)
     uint64_t sum = 0, all = (uint64_t)PRODUCERS * ITEMS;
 
     buffer = (struct buffer){.lock = mutex_alloc(), .room = condition_alloc(), .items = condition_alloc()};
+    mutex_lock(buffer.lock);                         // nobody is through before all have been counted
     for (uint64_t i = 0; i < CONSUMERS; i++) {
         consumer[i] = cthread_fork(consume, NULL);
     }
@@ -77,6 +78,7 @@ static void test_buffer(void)
         producer[i] = cthread_fork(produce, (any_t)i);
     }
     check(cthread_count() == 1 + PRODUCERS + CONSUMERS, "threads are counted", (uint64_t)cthread_count());
+    mutex_unlock(buffer.lock);
     for (uint64_t i = 0; i < PRODUCERS; i++) {
         sum += (uint64_t)cthread_join(producer[i]) != i;
     }
