@@ -213,13 +213,14 @@ static err_t load_one(struct task *keeper, struct task *t)
     return prepare(t) ? load(t) : end_badly(keeper, t);
 }
 
-// Its handler waits, and would wait on: nobody has woken it, and its time has not come.
+// Its handler waits, and would wait on: nobody has woken it, and its time has not come.  The program was told so: only
+// while it is loaded can it be.
 static bool waits_on(const struct task *t)
 {
     const struct thread_state *s = t->thread.state;
 
-    return s->depth > 0 && s->run == RUN_WAITING && __atomic_load_n(&t->thread.woken, __ATOMIC_SEQ_CST) == 0 &&
-           (s->deadline == 0 || ak_now() < s->deadline);
+    return s->depth > 0 && (s->events & UPCALL_BLOCKED) == 0 && s->run == RUN_WAITING &&
+           __atomic_load_n(&t->thread.woken, __ATOMIC_SEQ_CST) == 0 && (s->deadline == 0 || ak_now() < s->deadline);
 }
 
 // Those that have begun and are not loaded, but such as would only wait on, until one of the program's own is written
