@@ -283,8 +283,9 @@ void party_keep(struct party *p)
     if (!loaded && is_done(sys_space_load(&d, &id), "load a space")) {
         __atomic_store_n(&p->space.id, id, __ATOMIC_RELEASE);
     }
+    uint64_t first = p->turn / machine->slice;       // loading changes it
     for (uint32_t i = 0; i < p->activations; i++) {
-        keep_thread(p, &p->thread[(p->turn / machine->slice + i) % p->activations]);
+        keep_thread(p, &p->thread[(first + i) % p->activations]);
     }
 }
 
