@@ -116,11 +116,18 @@ static void idle_and_back(void)
     end(2);
 }
 
+// How much of a processor it has had since then, in percent; it is unloaded to see that.
+static uint32_t thread_got(const struct test_thread *t, uint64_t ran, uint64_t since)
+{
+    (void)sys_thread_unload(t->id, 0);
+    return (uint32_t)((t->state->ran - ran) * 100 / (now() - since));
+}
+
 static void with_threads(void)
 {
+    uint32_t least = machine->cpus == 1 ? 30 : 75;
     struct test_space s = {0};
     struct test_thread t;
-    uint64_t ran;
 
     begin(1, PRIORITY, machine->cpus);
     check_error(space_open(&s, TRAP_FORWARD, 0), ERR_OK, "a space of threads");
@@ -128,12 +135,17 @@ static void with_threads(void)
     thread_make(&t, &s);
     t.desc.priority = PRIORITY;
     check_error(thread_start(&t), ERR_OK, "a thread that spins");
-    ran = t.state->ran;
-    uint64_t since = now();
+    uint64_t ran = t.state->ran, since = now();
     MEASURE("a thread claims one processor", machine->cpus == 1 ? 50 : machine->cpus * 100 - 100);
-    (void)sys_thread_unload(t.id, 0);
-    uint32_t got = (uint32_t)((t.state->ran - ran) * 100 / (now() - since));
-    check(got >= (machine->cpus == 1 ? 30 : 60), "and gets it", "%u percent", got);
+    uint32_t got = thread_got(&t, ran, since);
+    for (unsigned i = 0; i < ATTEMPTS && got < least; i++) {
+        check_error(thread_start(&t), ERR_OK, "once more");
+        ran = t.state->ran;
+        since = now();
+        sleep_for((SLICES << i) * machine->slice);
+        got = thread_got(&t, ran, since);
+    }
+    check(got >= least, "and gets it", "%u percent", got);
     thread_free(&t);
     space_close(&s);
     page_give(page);
