@@ -17,7 +17,7 @@ enum cpu_request {                          // bits of cpu.request, set by other
 
 enum { LIMIT_SPACE = 1 << 16 };             // in cpu.limits
 
-enum { CPU_FLUSH_PAGES = 8, CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
+enum { TLB_PAGES = 8, CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
 
 struct reverse {                            // a message frame with one receiver
     uint64_t pfn, version;                  // good while instance.message_version is this
@@ -54,7 +54,7 @@ struct cpu {
     struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer
 
     // TLB shoot-down, one initiator at a time (it holds the instance lock).
-    va_t          flush_page[CPU_FLUSH_PAGES];  // l
+    va_t          flush_page[TLB_PAGES];   // l
     uint32_t      flush_count;              // l   0: all
     uint32_t      flush_done;               // a   1 when answered
 

@@ -63,31 +63,6 @@ static void load_segment(struct first *f, const void *image, const struct elf_se
     map(f, begin, arch_pa(to), size, s->flags);
 }
 
-static void map_device(struct first *f, enum device_place place, enum device d, unsigned page, uint64_t flags,
-                       struct thread *receiver)
-{
-    struct map_more more = {.receiver = receiver};
-
-    if (mapping_load(f->cpu, f->k, f->space, DEVICE_PLACE(place), device_page(f->in->devices.base, d, page),
-                     flags | MAP_LOCKED, &more) != ERR_OK) {
-        boot_refuse("the first kernel's devices cannot be mapped");
-    }
-}
-
-// It has all devices, as any other kernel would get them from its starter.
-static void map_devices(struct first *f)
-{
-    struct thread *t = thread_find(f->in, f->in->info->thread);
-
-    for (enum device d = 0; d < DEVICES; d++) {
-        map_device(f, PLACE_SEND + d, d, d == DEVICE_CLOCK ? 0 : 1, MAP_WRITE | MAP_MESSAGE, NULL);
-    }
-    map_device(f, PLACE_INPUT, DEVICE_TERMINAL, 0, MAP_WRITE, NULL);
-    map_device(f, PLACE_ALARM, DEVICE_CLOCK, 1, MAP_READ, NULL);
-    map_device(f, PLACE_SIGNALS, DEVICE_TERMINAL, 0, MAP_READ | MAP_MESSAGE | MAP_SIGNAL, t);
-    map_device(f, PLACE_SIGNALS + 1, DEVICE_CLOCK, 1, MAP_READ | MAP_MESSAGE | MAP_SIGNAL, t);
-}
-
 // What is left of memory is the first kernel's to grant: whole 2-MiB units.
 static void give_memory(struct first *f)
 {
@@ -207,6 +182,5 @@ void first_load(struct cpu *cpu, struct boot_info *info)
     give_memory(&f);
     grant(&f, f.in->devices.base, ABI_LARGE, GROUP_WRITE);
     start_thread(&f, elf.entry, note.xstack);
-    map_devices(&f);
     fill_info(&f);
 }

@@ -9,8 +9,7 @@ uint64_t lost_explain(struct cpu *cpu, uint64_t error, va_t va)
     struct leaf leaf;
 
     assert(cpu->locked);
-    if (!s->remote || va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) ||
-        !arch_pte_present(*leaf.pte)) {
+    if (!s->remote || !table_present(cpu->instance, s, va, &leaf)) {
         return error;
     }
     return error | (arch_pte_access(*leaf.pte) & MAP_REMOTE ? FAULT_PRESENT | FAULT_CONSISTENCY : 0u) |

@@ -37,15 +37,13 @@ static void drop_one(struct cpu *cpu, struct space *s, va_t va, struct leaf *lea
     in->stats->unloads[OBJECT_MAPPING]++;
     if (reason == REASON_EVICTED) {
         in->stats->writebacks[OBJECT_MAPPING]++;
-        writeback_post_mapping(cpu, k, s->cookie, va, bits);
+        writeback_post_mapping(k, s->cookie, va, bits);
     }
 }
 
 static __attribute__((noinline)) bool message_may_go(struct cpu *cpu, const struct space *s, va_t va, pte_t e)
 {
-    uint64_t pfn = arch_pte_pa(e) >> ABI_PAGE_SHIFT;
-
-    return senders_flush(cpu, pmap_find(cpu->instance, pfn, s->o.slot, va >> ABI_PAGE_SHIFT));
+    return senders_flush(cpu, table_record(cpu->instance, s, va, e));
 }
 
 // The same, in steps if it has a receiver of signals: those who could send must go first.  True: it has gone.
@@ -68,12 +66,12 @@ void mapping_evict_alone(struct cpu *cpu, struct space *s, va_t va, struct leaf 
     tlb_flush_locked(cpu, &b);
 }
 
-bool mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf)
+bool mapping_unload(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason)
 {
     struct tlb_batch b;
 
     tlb_batch_init(&b, s);
-    bool gone = mapping_drop(cpu, s, va, leaf, REASON_EVICTED, &b);
+    bool gone = mapping_drop(cpu, s, va, leaf, reason, &b);
     tlb_flush_locked(cpu, &b);
     cpu->instance->work += WORK_FLUSH;
     return gone;
@@ -85,7 +83,7 @@ bool mapping_evict_record(struct cpu *cpu, const struct record *r)
     va_t va;
     struct space *s = table_of_record(cpu->instance, r, &va, &leaf);
 
-    return mapping_evict(cpu, s, va, &leaf);
+    return mapping_unload(cpu, s, va, &leaf, REASON_EVICTED);
 }
 
 // Replace an entry that is there by one for the same frame; gives what it was, with what processors have noted.
@@ -99,8 +97,7 @@ static pte_t entry_replace(struct leaf *leaf, uint32_t access)
 void mapping_change(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint64_t flags)
 {
     pte_t old = entry_replace(leaf, (uint32_t)flags & ~(uint32_t)MAP_OWN);
-    struct record *r =
-        pmap_find(cpu->instance, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+    struct record *r = table_record(cpu->instance, s, va, old);
     r->sends = senders_are(flags);
     frame_state_note(kernel_at(cpu->instance, (uint32_t)r->loader), r->pfn, r->large, entry_bits(old));
     tlb_flush_page(cpu, s, va);
@@ -124,11 +121,9 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
         return mapping_range_step(cpu, s, &from, va + ABI_LARGE, 0, REASON_UNLOADED, &count);
     }
     va_t at = leaf.level == 1 ? va & ~(va_t)(ABI_LARGE - 1) : va;
-    struct record *r =
-        pmap_find(in, arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT, s->o.slot, at >> ABI_PAGE_SHIFT);
+    struct record *r = table_record(in, s, at, *leaf.pte);
     if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
-        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy &&
-        !(flags & MAP_COPY) &&
+        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy && !(flags & MAP_COPY) &&
         ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
         if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_OWN)) {
             mapping_change(cpu, s, va, &leaf, flags);
@@ -141,11 +136,7 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
         *done = true;
         return ERR_OK;
     }
-    struct tlb_batch b;
-    tlb_batch_init(&b, s);
-    bool gone = mapping_drop(cpu, s, at, &leaf, REASON_UNLOADED, &b);
-    tlb_flush_locked(cpu, &b);
-    return gone ? ERR_OK : (err_t)ERR_RESTART;
+    return mapping_unload(cpu, s, at, &leaf, REASON_UNLOADED) ? ERR_OK : (err_t)ERR_RESTART;
 }
 
 // Enter a mapping where nothing is.
@@ -227,13 +218,12 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     va_t page = va & ~(va_t)(ABI_PAGE - 1);
     struct leaf leaf;
 
-    if (s->copies == 0 || va >= ABI_USER_END || !table_find(in, s, page, 0, &leaf) || leaf.level != 0 ||
-        !arch_pte_present(*leaf.pte)) {
+    if (s->copies == 0 || !table_present(in, s, page, &leaf) || leaf.level != 0) {
         return false;
     }
     pte_t old = load_relaxed(leaf.pte);
     pa_t source = arch_pte_pa(old);
-    struct record *r = pmap_find(in, source >> ABI_PAGE_SHIFT, s->o.slot, page >> ABI_PAGE_SHIFT);
+    struct record *r = table_record(in, s, page, old);
     if (!r->copy) {
         return false;
     }
@@ -285,7 +275,7 @@ static bool mapping_lower(struct cpu *cpu, struct space *s, va_t va, struct leaf
     struct instance *in = cpu->instance;
     uint32_t keep = arch_pte_access(*leaf->pte) & (access | KEPT | MAP_READ);
     pte_t old = entry_replace(leaf, keep | (arch_pte_lost(*leaf->pte) ? MAP_LOST : 0u));
-    struct record *r = pmap_find(in, arch_pte_pa(old) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+    struct record *r = table_record(in, s, va, old);
     struct appkernel *k = kernel_at(in, (uint32_t)r->loader);
     if (!(access & MAP_WRITE)) {
         mapping_copy_cancel(in, s, r);

@@ -41,11 +41,11 @@ bool  mapping_unload_signals(struct cpu *cpu, struct thread *t);
 // channel is told.  A large mapping that the range touches goes, or is lowered, as a whole.
 err_t mapping_range_step(struct cpu *cpu, struct space *s, va_t *va, va_t end, uint32_t access, uint32_t reason,
                          uint64_t *count);
-// Replace a mapping of any space, or that of a record, and tell every processor at once.  False: its signals have a
-// receiver, and the step ended before all their senders had gone; it is still there.
-bool  mapping_evict(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
+// Unload a mapping of any space, or replace that of a record, and tell every processor at once.  False: its signals
+// have a receiver, and the step ended before all their senders had gone; it is still there.
+bool  mapping_unload(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf, uint32_t reason);
 bool  mapping_evict_record(struct cpu *cpu, const struct record *r);
-// The same for one that nobody can send to, or that is a sender itself: see senders.h.
+// Replace one that nobody can send to, or that is a sender itself: see senders.h.
 void  mapping_evict_alone(struct cpu *cpu, struct space *s, va_t va, struct leaf *leaf);
 // The same over a whole space that no processor uses and nobody can name; true when nothing is left.
 bool  mapping_unload_all(struct cpu *cpu, struct space *s);

@@ -24,7 +24,7 @@ static err_t record_make_room(struct cpu *cpu, const struct appkernel *only)
         va_t va;
         struct space *s = table_of_record(in, r, &va, &leaf);
         if (!arch_pte_referenced(load_relaxed(leaf.pte))) {
-            return mapping_evict(cpu, s, va, &leaf) ? ERR_OK : (err_t)ERR_RESTART;
+            return mapping_unload(cpu, s, va, &leaf, REASON_EVICTED) ? ERR_OK : (err_t)ERR_RESTART;
         }
         frame_state_note(k, r->pfn, r->large, FRAME_REFERENCED);
         looked += r->large ? LARGE_CHANCE : 0;

@@ -26,14 +26,14 @@ static err_t ask_mapping(struct instance *in, struct space *s, va_t va, bool *pi
     if ((va & (ABI_PAGE - 1)) != 0 || va >= ABI_USER_END) {
         return ERR_INVAL;
     }
-    if (!table_find(in, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte)) {
+    if (!table_present(in, s, va, &leaf)) {
         return ERR_STALE;
     }
     va &= ~(leaf.level == 1 ? (va_t)ABI_LARGE - 1 : 0);
     uint64_t pfn = arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT;
     uint32_t access = arch_pte_access(*leaf.pte);
     bool sends = (access & MAP_MESSAGE) && (access & MAP_WRITE);
-    *pinned = record_pinned(in, pmap_find(in, pfn, s->o.slot, va >> ABI_PAGE_SHIFT)) &&
+    *pinned = record_pinned(in, table_record(in, s, va, *leaf.pte)) &&
               (!sends || receivers_pinned(in, pfn));
     return ERR_OK;
 }

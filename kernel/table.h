@@ -49,6 +49,16 @@ void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked);
 // has no work left it stops with *va where to go on, and gives false.
 bool table_next(struct instance *in, struct space *s, va_t *va, va_t end, struct leaf *leaf);
 
+// The mapping of a user's address, if there is one.
+static inline bool table_present(struct instance *in, struct space *s, va_t va, struct leaf *leaf)
+{
+    return va < ABI_USER_END && table_find(in, s, va, 0, leaf) && arch_pte_present(*leaf->pte);
+}
+// The record of the mapping that an entry is, whose first address is va.
+static inline struct record *table_record(struct instance *in, const struct space *s, va_t va, pte_t e)
+{
+    return pmap_find(in, arch_pte_pa(e) >> ABI_PAGE_SHIFT, s->o.slot, va >> ABI_PAGE_SHIFT);
+}
 // The entry of a record's mapping, and its address; gives its space.
 static inline struct space *table_of_record(struct instance *in, const struct record *r, va_t *va, struct leaf *leaf)
 {

@@ -5,9 +5,7 @@
 // bounded and ends in one of these.  A processor that switches to the space meanwhile is safe: it stores
 // cpu->root before it loads its page-table register, and entries are changed before cpu->root is read here.
 #pragma once
-#include "names.h"
-
-enum { TLB_PAGES = 8 };
+#include "cpu.h"
 
 struct tlb_batch {                  // pages of one space whose entries have changed
     struct space *space;

@@ -6,8 +6,7 @@ const void *usercopy_see(struct cpu *cpu, va_t va, size_t *rest)
     struct space *s = thread_where(cpu->thread);
     struct leaf leaf;
 
-    if (va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte) ||
-        (arch_pte_access(*leaf.pte) & (MAP_DEVICE | MAP_REMOTE))) {
+    if (!table_present(cpu->instance, s, va, &leaf) || (arch_pte_access(*leaf.pte) & (MAP_DEVICE | MAP_REMOTE))) {
         return NULL;
     }
     uint64_t size = leaf.level == 1 ? ABI_LARGE : ABI_PAGE, offset = va & (size - 1);

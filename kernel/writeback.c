@@ -34,11 +34,10 @@ void writeback_post(struct cpu *cpu, struct appkernel *k, const struct object *o
     }
 }
 
-void writeback_post_mapping(struct cpu *cpu, struct appkernel *k, uint64_t cookie, va_t va, uint32_t bits)
+void writeback_post_mapping(struct appkernel *k, uint64_t cookie, va_t va, uint32_t bits)
 {
     struct channel_entry e = {OBJECT_MAPPING, REASON_EVICTED, cookie, va, bits};
 
-    (void)cpu;
     if (k->o.state == OBJECT_LOADED && channel_fill(k) <= CHANNEL_ENTRIES / 2) {
         channel_put(k, &e);
     }

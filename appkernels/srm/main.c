@@ -11,6 +11,7 @@
 // Cache Kernel, 3.
 #include <base.h>
 #include <cpio.h>
+#include <device.h>
 #include <sys.h>
 
 #include "memory.h"
@@ -256,6 +257,7 @@ void srm_main(const struct kernel_info *info)
 {
     srm_info = info;
     srm_system = srm_window(info->system);
+    device_begin(info, srm_system);
     read_policy();
     check_policy();
     if (sys_listen(info->thread) != ERR_OK) {

@@ -28,6 +28,27 @@ static int64_t call(uint32_t n, uint64_t number, uint64_t a)
     return result;
 }
 
+static void map(enum device_place place, enum device d, unsigned number, uint64_t flags, oid_t receiver)
+{
+    const struct system_info *s = host_instance()->info;
+    const uint64_t args[6] = {s->space, DEVICE_PLACE(place), device_page(s->devices, d, number), flags | MAP_LOCKED,
+                              receiver};
+
+    assert_int_equal(host_call(0, SYS_mapping_load, args, &value), ERR_OK);
+}
+
+// As lib/appkernel does it for the first kernel.
+static void boot(uint32_t cpus, uint64_t memory, const char *cmdline)
+{
+    host_boot(cpus, memory, cmdline);
+    oid_t thread = host_instance()->info->thread;
+    for (enum device d = 0; d < DEVICES; d++) {
+        map(PLACE_SEND + d, d, d == DEVICE_CLOCK ? 0 : 1, MAP_WRITE | MAP_MESSAGE, 0);
+    }
+    map(PLACE_SIGNALS, DEVICE_TERMINAL, 0, MAP_READ | MAP_MESSAGE | MAP_SIGNAL, thread);
+    map(PLACE_SIGNALS + 1, DEVICE_CLOCK, 1, MAP_READ | MAP_MESSAGE | MAP_SIGNAL, thread);
+}
+
 static int64_t send(uint32_t n, enum device d, unsigned offset)
 {
     return call(n, SYS_signal_at, DEVICE_PLACE(PLACE_SEND + d) + offset);
@@ -43,7 +64,7 @@ static va_t wait_for_signal(void)
 static void test_output(void **state)
 {
     (void)state;
-    host_boot(1, 64 << 20, "");
+    boot(1, 64 << 20, "");
     struct port_message *m = page(DEVICE_ERRORS, 1);
     memcpy(m[3].bytes, "hello", 5);
     m[3].length = 5;
@@ -82,7 +103,7 @@ static void test_input(void **state)
     struct port_input *p;
 
     (void)state;
-    host_boot(1, 64 << 20, "");
+    boot(1, 64 << 20, "");
     p = page(DEVICE_TERMINAL, 0);
     for (unsigned i = 0; i < LENGTH; i++) {
         text[i] = (uint8_t)(i * 7 + i / 256);
@@ -115,7 +136,7 @@ static void test_hostile_reader(void **state)
     struct port_input *p;
 
     (void)state;
-    host_boot(1, 64 << 20, "");
+    boot(1, 64 << 20, "");
     p = page(DEVICE_TERMINAL, 0);
     host.input = text;
     host.input_length = sizeof(text);
@@ -153,7 +174,7 @@ static void test_alarm(void **state)
     struct clock_alarm *a;
 
     (void)state;
-    host_boot(2, 64 << 20, "");
+    boot(2, 64 << 20, "");
     a = page(DEVICE_CLOCK, 1);
     uint64_t start = host.clock, slice = host_instance()->slice;
     set(start + 100000, 0, ERR_OK);
@@ -184,7 +205,7 @@ static void test_periods(void **state)
     struct clock_alarm *a;
 
     (void)state;
-    host_boot(2, 64 << 20, "");
+    boot(2, 64 << 20, "");
     a = page(DEVICE_CLOCK, 1);
     uint64_t slice = host_instance()->slice, first = host.clock + 10;
     set(first, slice, ERR_OK);
@@ -207,7 +228,7 @@ static void test_periods(void **state)
 static void test_many_alarms(void **state)
 {
     (void)state;
-    host_boot(1, 64 << 20, "");
+    boot(1, 64 << 20, "");
     struct instance *in = host_instance();
     uint64_t when = host.clock + 1000;
     for (unsigned i = 1; i < CLOCK_ALARMS - 1; i++) {

@@ -2,6 +2,7 @@
 #include "appkernel.h"
 
 #include <base.h>
+#include <device.h>
 #include <sys.h>
 
 #include "appkernel_impl.h"
@@ -15,6 +16,7 @@ void ak_start(const struct kernel_info *info)
     ak_info = info;
     ak_system = ak_window(info->system);
     ak_stats = ak_window(info->system + ABI_PAGE);
+    device_begin(info, ak_system);
     ak_frames_init();
     int value = ak_main(info);
     for (;;) {

@@ -6,6 +6,36 @@
 
 #include "sys.h"
 
+enum { BOOT_REFUSED = 125 };
+
+// To `receiver`, if it is not 0, go its signals.
+static void map(const struct system_info *s, enum device_place place, enum device d, unsigned page, uint64_t flags,
+                oid_t receiver)
+{
+    pa_t pa = device_page(s->devices, d, page);
+    va_t va = DEVICE_PLACE(place);
+    err_t e = receiver == 0 ? sys_mapping_load(s->space, va, pa, flags | MAP_LOCKED)
+                            : sys_mapping_load_signal(s->space, va, pa, flags | MAP_LOCKED, receiver);
+
+    if (e != ERR_OK) {
+        (void)sys_power_off(BOOT_REFUSED);            // there is no log to say so in
+    }
+}
+
+void device_begin(const struct kernel_info *info, const struct system_info *s)
+{
+    if (info->kernel != s->kernel) {
+        return;
+    }
+    for (enum device d = 0; d < DEVICES; d++) {
+        map(s, PLACE_SEND + d, d, d == DEVICE_CLOCK ? 0 : 1, MAP_WRITE | MAP_MESSAGE, 0);
+    }
+    map(s, PLACE_INPUT, DEVICE_TERMINAL, 0, MAP_WRITE, 0);
+    map(s, PLACE_ALARM, DEVICE_CLOCK, 1, MAP_READ, 0);
+    map(s, PLACE_SIGNALS, DEVICE_TERMINAL, 0, MAP_READ, s->thread);
+    map(s, PLACE_SIGNALS + 1, DEVICE_CLOCK, 1, MAP_READ, s->thread);
+}
+
 static bool given(const struct kernel_info *info, enum device d)
 {
     return d < DEVICES && (__atomic_load_n(&info->devices, __ATOMIC_RELAXED) >> d & 1);

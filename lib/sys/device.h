@@ -6,6 +6,9 @@
 #include <abi/device.h>
 #include <abi/errors.h>
 
+// Before anything else.  The first kernel has rights on all devices, and no starter: it maps them for itself, as a
+// starter does for other kernels.  For those it does nothing.
+void  device_begin(const struct kernel_info *info, const struct system_info *s);
 // Send bytes to a serial port (DEVICE_TERMINAL, _LOG or _ERRORS).  *taken: how many went; fewer than length if the port
 // is busy, or if all messages of the page are in the hands of others.  Any thread, handlers too.
 err_t device_write(const struct kernel_info *info, enum device port, const void *bytes, size_t length, uint64_t *taken);

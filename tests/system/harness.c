@@ -351,6 +351,7 @@ void harness_main(const struct kernel_info *i)
     info = i;
     machine = window(i->system);
     stats = window(i->system + ABI_PAGE);
+    device_begin(i, machine);
     next_page = i->free;
     end_page = i->range[0].base + i->range[0].length;
     while (__atomic_load_n(&i->device_signals, __ATOMIC_ACQUIRE) == 0) {     // what is counted shall rest

@@ -13,13 +13,7 @@ static const uint8_t *table_at(pa_t pa, const char *signature, size_t *length)
     }
     const uint8_t *p = arch_phys(pa);
     *length = acpi_table_length(p);
-    if (*length == 0 || limit - pa < *length) {
-        return NULL;
-    }
-    if (signature != NULL && !acpi_table_ok(p, *length, signature)) {
-        return NULL;
-    }
-    return p;
+    return *length != 0 && limit - pa >= *length && acpi_table_ok(p, *length, signature) ? p : NULL;
 }
 
 // The last table of this kind in the list is taken; there is one of each.
@@ -43,7 +37,7 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at)
 {
     pa_t list_at;
     bool wide;
-    size_t size;
+    size_t size, size_dsdt;
 
     acpi_facts_init(&machine.acpi);
     if (length == 0 && rsdp_at != 0 && rsdp_at < paging_map_limit() - RSDP_NEW) {
@@ -62,10 +56,9 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at)
     each(list, size, wide, "SLIT", acpi_slit_read);
     each(list, size, wide, "HPET", acpi_hpet_read);
     each(list, size, wide, "FACP", acpi_fadt_read);
-    size_t length_dsdt;
-    const uint8_t *dsdt = table_at(machine.acpi.dsdt, "DSDT", &length_dsdt);
+    const uint8_t *dsdt = table_at(machine.acpi.dsdt, "DSDT", &size_dsdt);
     if (dsdt != NULL) {
-        acpi_dsdt_read(&machine.acpi, dsdt, length_dsdt);
+        acpi_dsdt_read(&machine.acpi, dsdt, size_dsdt);
     }
     return true;
 }

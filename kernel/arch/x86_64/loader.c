@@ -16,12 +16,12 @@ struct pvh_info {                              // hvm_start_info, version 1
 struct pvh_module {
     uint64_t base, length, cmdline, reserved;
 };
-struct pvh_memory {
+struct memory {                                // as both say it
     uint64_t base, length;
     uint32_t type, reserved;
 };
 _Static_assert(sizeof(struct pvh_info) == 56 && sizeof(struct pvh_module) == PVH_MODULE, "PVH");
-_Static_assert(sizeof(struct pvh_memory) == PVH_MAP_ENTRY, "PVH");
+_Static_assert(sizeof(struct memory) == PVH_MAP_ENTRY, "PVH");
 
 static const char *pvh_read(struct loader *l, pa_t information, const void *(*at)(pa_t))
 {
@@ -33,7 +33,7 @@ static const char *pvh_read(struct loader *l, pa_t information, const void *(*at
     if (info->version < 1 || info->map == 0 || info->map_entries == 0) {
         return "the loader gives no memory map";
     }
-    const struct pvh_memory *map = at(info->map);
+    const struct memory *map = at(info->map);
     for (uint32_t i = 0; i < info->map_entries; i++) {
         memmap_add(&l->map, map[i].base, map[i].length, map[i].type == MEMORY_USABLE);
     }
@@ -65,20 +65,16 @@ struct mb2_map {
     struct mb2_tag tag;
     uint32_t entry_size, entry_version;
 };
-struct mb2_memory {
-    uint64_t base, length;
-    uint32_t type, reserved;
-};
 
 static void mb2_map_read(struct loader *l, const struct mb2_tag *tag)
 {
     const struct mb2_map *map = (const struct mb2_map *)tag;
 
-    if (tag->size < sizeof(*map) || map->entry_size < sizeof(struct mb2_memory)) {
+    if (tag->size < sizeof(*map) || map->entry_size < sizeof(struct memory)) {
         return;
     }
     for (uint32_t at = sizeof(*map); tag->size - at >= map->entry_size; at += map->entry_size) {
-        struct mb2_memory m;                       // entries of a strange size would not be aligned
+        struct memory m;                       // entries of a strange size would not be aligned
         memcpy(&m, (const char *)tag + at, sizeof(m));
         memmap_add(&l->map, m.base, m.length, m.type == MEMORY_USABLE);
     }

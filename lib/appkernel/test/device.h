@@ -4,4 +4,5 @@
 #include <abi/device.h>
 #include <abi/errors.h>
 
+void  device_begin(const struct kernel_info *info, const struct system_info *s);
 err_t device_write(const struct kernel_info *info, enum device port, const void *bytes, size_t length, uint64_t *taken);
