@@ -1,7 +1,6 @@
 // instance.c - sizing and laying out one Cache Kernel at boot.
 #include "boot.h"
 #include "instance_boot.h"
-#include "option.h"
 #include "supervisor.h"
 
 // The least power of two that is not less; n is 2 at least.

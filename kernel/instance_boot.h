@@ -2,6 +2,10 @@
 #pragma once
 #include "names.h"
 
+// The boot command line has words of the form name=value, separated by spaces.  The value of an option, a number as
+// base.h reads them, or `otherwise` if it is not there; false if it is there and no number.
+bool option_number(const char *cmdline, const char *name, uint64_t otherwise, uint64_t *value);
+
 struct sizes {
     uint64_t cpus, kernels, spaces, threads, mappings, locked, tables, buckets, groups;
     uint64_t slice;               // ticks

@@ -1,9 +1,5 @@
 // lock.c - waiting for the instance lock.
-#include "lock.h"
-
-#include "arch.h"
-#include "atomic.h"
-#include "tlb.h"
+#include "supervisor.h"
 
 __attribute__((noinline)) void lock_wait(struct lock *l, struct cpu *cpu)
 {

@@ -123,8 +123,8 @@ static err_t mapping_displace(struct cpu *cpu, struct appkernel *k, struct space
     va_t at = leaf.level == 1 ? va & ~(va_t)(ABI_LARGE - 1) : va;
     struct record *r = table_record(in, s, at, *leaf.pte);
     if (leaf.level == level && arch_pte_pa(*leaf.pte) == pa && r->loader == k->o.slot &&
-        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy && !(flags & MAP_COPY) &&
-        ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
+        r->locked == ((flags & MAP_LOCKED) != 0) && r->signal == (receiver != NULL) && !r->copy &&
+        !(flags & MAP_COPY) && ((arch_pte_access(*leaf.pte) ^ flags) & MAP_MESSAGE) == 0) {
         if (arch_pte_access(*leaf.pte) != (flags & ~(uint64_t)MAP_OWN)) {
             mapping_change(cpu, s, va, &leaf, flags);
         }
@@ -218,7 +218,8 @@ bool mapping_copy(struct cpu *cpu, struct space *s, va_t va)
     va_t page = va & ~(va_t)(ABI_PAGE - 1);
     struct leaf leaf;
 
-    if (s->copies == 0 || !table_present(in, s, page, &leaf) || leaf.level != 0) {
+    if (s->copies == 0 || va >= ABI_USER_END || !table_find(in, s, page, 0, &leaf) || leaf.level != 0 ||
+        !arch_pte_present(*leaf.pte)) {
         return false;
     }
     pte_t old = load_relaxed(leaf.pte);

@@ -27,6 +27,10 @@ struct map_more {              // what few mappings have
 // more: NULL if neither flag is set.  ERR_AGAIN, ERR_RESTART: nothing loaded yet.
 err_t mapping_load(struct cpu *cpu, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
                    const struct map_more *more);
+// Records are a cache with a clock.  A step looks at some hundreds of them at most, and the hand stays where it
+// stopped: a load that found nothing goes on from there when its call is executed again.  ERR_OK when `count` records
+// of a pool are free for k.  ERR_RESTART: execute the call again.
+err_t mapping_room_records(struct cpu *cpu, const struct appkernel *k, bool locked, uint32_t count);
 // A write to va: if a deferred copy is mapped there, make it, or begin to make room for it: then the next fault goes
 // on.  False: it is not, or may not be made any more.
 bool  mapping_copy(struct cpu *cpu, struct space *s, va_t va);

@@ -1,4 +1,4 @@
-// mapping_room.c - records for one more mapping: whose mappings go.  See mapping_room.h.
+// mapping_room.c - records for one more mapping: whose mappings go.  See mapping.h.
 #include "supervisor.h"
 
 enum {

@@ -1,5 +1,5 @@
 // option.c - the boot command line.
-#include "option.h"
+#include "instance_boot.h"
 
 #include "base.h"
 

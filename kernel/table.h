@@ -42,6 +42,9 @@ bool table_find(struct instance *in, struct space *s, va_t va, uint32_t level, s
 uint32_t table_missing(struct instance *in, struct space *s, va_t va, uint32_t level);
 // Make them.  The caller has seen that enough are free, and that no large mapping is in the way.
 void table_make(struct instance *in, struct space *s, va_t va, uint32_t level, struct leaf *leaf);
+// One bounded step of making a table free for k.  ERR_OK: one table more is free; ERR_RESTART: not yet; ERR_AGAIN: none
+// that was looked at may go.
+err_t table_room(struct cpu *cpu, const struct appkernel *k);
 // Count an entry that was set or cleared; empty tables are taken back, up to the root.
 void table_entry_added(struct leaf *leaf, bool locked);
 void table_entry_removed(struct instance *in, struct leaf *leaf, bool locked);

@@ -15,7 +15,8 @@ static void evict_large(struct cpu *cpu, struct table *t)
     for (uint32_t i = 0; t->large > 0 && work_left(cpu->instance); i++) {
         struct leaf leaf = {&t->entries[i], t, 1};
         if (arch_pte_present(*leaf.pte) && arch_pte_large(*leaf.pte)) {
-            (void)mapping_unload(cpu, s, t->base + (va_t)i * ABI_LARGE, &leaf, REASON_EVICTED);   // with the last one t is free
+            // With the last one t is free.
+            (void)mapping_unload(cpu, s, t->base + (va_t)i * ABI_LARGE, &leaf, REASON_EVICTED);
         }
         cpu->instance->work++;
     }

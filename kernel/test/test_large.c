@@ -13,7 +13,7 @@
 
 #include "arch/host/host.h"
 #include "frame_state.h"
-#include "lock.h"
+#include "instance.h"
 #include "mapping.h"
 #include "pmap.h"
 #include "quota.h"

@@ -18,7 +18,7 @@ static const uint8_t *table_at(pa_t pa, const char *signature, size_t *length)
 
 // The last table of this kind in the list is taken; there is one of each.
 static void each(const uint8_t *list, size_t length, bool wide, const char *signature,
-                 void (*read)(struct acpi_facts *, const uint8_t *, size_t))
+                 void (*read)(struct acpi_facts *, struct bytes))
 {
     for (unsigned i = 0; i < TABLES_MOST; i++) {
         pa_t pa = acpi_list_entry(list, length, wide, i);
@@ -28,7 +28,7 @@ static void each(const uint8_t *list, size_t length, bool wide, const char *sign
         }
         const uint8_t *t = table_at(pa, signature, &size);
         if (t != NULL) {
-            read(&machine.acpi, t, size);
+            read(&machine.acpi, (struct bytes){t, size});
         }
     }
 }
@@ -58,7 +58,7 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at)
     each(list, size, wide, "FACP", acpi_fadt_read);
     const uint8_t *dsdt = table_at(machine.acpi.dsdt, "DSDT", &size_dsdt);
     if (dsdt != NULL) {
-        acpi_dsdt_read(&machine.acpi, dsdt, size_dsdt);
+        acpi_dsdt_read(&machine.acpi, (struct bytes){dsdt, size_dsdt});
     }
     return true;
 }

@@ -3,11 +3,6 @@
 
 #include "base.h"
 
-struct bytes {
-    const uint8_t *p;
-    size_t length;
-};
-
 // A little-endian field of 1 to 8 bytes; 0 if it is not wholly there.
 static uint64_t field(struct bytes b, size_t at, size_t size)
 {
@@ -129,9 +124,9 @@ static void entries_read(struct acpi_facts *f, struct bytes b, size_t at,
     }
 }
 
-void acpi_madt_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_madt_read(struct acpi_facts *f, struct bytes b)
 {
-    entries_read(f, (struct bytes){p, length}, 44, madt_entry);
+    entries_read(f, b, 44, madt_entry);
 }
 
 // ---- SRAT and SLIT: what is near to what ------------------------------------------------------------------
@@ -159,41 +154,37 @@ static void srat_entry(struct acpi_facts *f, struct bytes e)
     }
 }
 
-void acpi_srat_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_srat_read(struct acpi_facts *f, struct bytes b)
 {
-    entries_read(f, (struct bytes){p, length}, 48, srat_entry);
+    entries_read(f, b, 48, srat_entry);
 }
 
-void acpi_slit_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_slit_read(struct acpi_facts *f, struct bytes b)
 {
-    struct bytes b = {p, length};
     uint64_t n = field(b, 36, 8);
 
-    if (n == 0 || n > 4096 || length < 44 || length - 44 < n * n) {
+    if (n == 0 || n > 4096 || b.length < 44 || b.length - 44 < n * n) {
         return;
     }
     f->distances = n < ACPI_DOMAINS ? (uint32_t)n : ACPI_DOMAINS;
     for (uint32_t i = 0; i < f->distances; i++) {
         for (uint32_t j = 0; j < f->distances; j++) {
-            f->distance[i][j] = p[44 + i * n + j];
+            f->distance[i][j] = b.p[44 + i * n + j];
         }
     }
 }
 
 // ---- clocks and power -------------------------------------------------------------------------------------
 
-void acpi_hpet_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_hpet_read(struct acpi_facts *f, struct bytes b)
 {
-    struct bytes b = {p, length};
-
-    if (length >= 52 && p[40] == 0) {   // in memory
+    if (b.length >= 52 && b.p[40] == 0) {   // in memory
         f->hpet = field(b, 44, 8);
     }
 }
 
-void acpi_fadt_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_fadt_read(struct acpi_facts *f, struct bytes b)
 {
-    struct bytes b = {p, length};
     uint32_t flags = (uint32_t)field(b, 112, 4);
 
     f->dsdt = field(b, 140, 8);
@@ -229,15 +220,13 @@ static bool aml_byte(struct bytes b, size_t *at, uint8_t *value)
 }
 
 // Name (_S5_, Package (n) {a, b, ...})
-void acpi_dsdt_read(struct acpi_facts *f, const uint8_t *p, size_t length)
+void acpi_dsdt_read(struct acpi_facts *f, struct bytes b)
 {
-    struct bytes b = {p, length};
-
-    for (size_t i = ACPI_HEADER; i + 8 < length && !f->has_s5; i++) {
-        if (memcmp(p + i, "_S5_", 4) != 0 || p[i + 4] != 0x12) {
+    for (size_t i = ACPI_HEADER; i + 8 < b.length && !f->has_s5; i++) {
+        if (memcmp(b.p + i, "_S5_", 4) != 0 || b.p[i + 4] != 0x12) {
             continue;
         }
-        size_t at = i + 5 + (p[i + 5] >> 6) + 1u + 1;     // the package's length, then its count
+        size_t at = i + 5 + (b.p[i + 5] >> 6) + 1u + 1;     // the package's length, then its count
         uint8_t s5_a, s5_b;
         if (aml_byte(b, &at, &s5_a) && aml_byte(b, &at, &s5_b) && s5_a < 8 && s5_b < 8) {
             f->s5_a = s5_a;

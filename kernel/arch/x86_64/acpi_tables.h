@@ -21,6 +21,11 @@ struct acpi_memory {                    // memory of one proximity domain
     uint32_t domain;
 };
 
+struct bytes {                          // of a table
+    const uint8_t *p;
+    size_t length;
+};
+
 struct acpi_facts {
     uint32_t cpus;                      // processors that are enabled, in the table's order
     uint32_t cpus_left_out;             // more than ABI_MAX_CPUS
@@ -58,9 +63,9 @@ bool acpi_table_ok(const uint8_t *p, size_t length, const char *signature);
 // Entry i of a list of tables; 0 when there are no more.
 pa_t acpi_list_entry(const uint8_t *p, size_t length, bool wide, unsigned i);
 
-void acpi_madt_read(struct acpi_facts *f, const uint8_t *p, size_t length);
-void acpi_srat_read(struct acpi_facts *f, const uint8_t *p, size_t length);      // after the MADT
-void acpi_slit_read(struct acpi_facts *f, const uint8_t *p, size_t length);
-void acpi_hpet_read(struct acpi_facts *f, const uint8_t *p, size_t length);
-void acpi_fadt_read(struct acpi_facts *f, const uint8_t *p, size_t length);
-void acpi_dsdt_read(struct acpi_facts *f, const uint8_t *p, size_t length);
+void acpi_madt_read(struct acpi_facts *f, struct bytes b);
+void acpi_srat_read(struct acpi_facts *f, struct bytes b);      // after the MADT
+void acpi_slit_read(struct acpi_facts *f, struct bytes b);
+void acpi_hpet_read(struct acpi_facts *f, struct bytes b);
+void acpi_fadt_read(struct acpi_facts *f, struct bytes b);
+void acpi_dsdt_read(struct acpi_facts *f, struct bytes b);

@@ -162,7 +162,7 @@ static void madt(void **state)
     assert_false(acpi_table_ok(b.p, b.n, "SRAT"));
     assert_int_equal(acpi_table_length(b.p), b.n);
     acpi_facts_init(&f);
-    acpi_madt_read(&f, b.p, b.n);
+    acpi_madt_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.cpus, 4);
     assert_int_equal(f.apic_id[1], 2);
     assert_int_equal(f.apic_id[3], 300);
@@ -188,7 +188,7 @@ static void madt_of_many(void **state)
     }
     finish(&b);
     acpi_facts_init(&f);
-    acpi_madt_read(&f, b.p, b.n);
+    acpi_madt_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.cpus, ABI_MAX_CPUS);
     assert_int_equal(f.cpus_left_out, 100 - ABI_MAX_CPUS);
 }
@@ -201,9 +201,9 @@ static void srat_and_slit(void **state)
     (void)state;
     acpi_facts_init(&f);
     make_madt(&b);
-    acpi_madt_read(&f, b.p, b.n);
+    acpi_madt_read(&f, (struct bytes){b.p, b.n});
     make_srat(&b);
-    acpi_srat_read(&f, b.p, b.n);
+    acpi_srat_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.cpu_domain[0], 0);
     assert_int_equal(f.cpu_domain[1], 0x01020305);
     assert_int_equal(f.cpu_domain[3], 7);
@@ -217,15 +217,15 @@ static void srat_and_slit(void **state)
     put(&b, 22, 1);
     put(&b, 10, 1);
     finish(&b);
-    acpi_slit_read(&f, b.p, b.n);
+    acpi_slit_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.distances, 2);
     assert_int_equal(f.distance[0][1], 21);
     assert_int_equal(f.distance[1][0], 22);
     f.distances = 0;
-    acpi_slit_read(&f, b.p, b.n - 1);                          // the matrix is cut
+    acpi_slit_read(&f, (struct bytes){b.p, b.n - 1});                          // the matrix is cut
     assert_int_equal(f.distances, 0);
     memset(b.p + ACPI_HEADER, 0xff, 8);
-    acpi_slit_read(&f, b.p, b.n);
+    acpi_slit_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.distances, 0);
 }
 
@@ -237,7 +237,7 @@ static void fadt_and_dsdt(void **state)
     (void)state;
     acpi_facts_init(&f);
     make_fadt(&b);
-    acpi_fadt_read(&f, b.p, b.n);
+    acpi_fadt_read(&f, (struct bytes){b.p, b.n});
     assert_int_equal(f.dsdt, 0x1234);
     assert_int_equal(f.pm1a, 0x604);
     assert_int_equal(f.pm1b, 0);
@@ -245,16 +245,16 @@ static void fadt_and_dsdt(void **state)
     assert_true(f.pm_timer_32);
     assert_int_equal(f.century, 0x32);
     make_dsdt(&b, "\x08_S5_\x12\x06\x04\x0a\x05\x01\x00\x00", 13);
-    acpi_dsdt_read(&f, b.p, b.n);
+    acpi_dsdt_read(&f, (struct bytes){b.p, b.n});
     assert_true(f.has_s5);
     assert_int_equal(f.s5_a, 5);
     assert_int_equal(f.s5_b, 1);
     f.has_s5 = false;
     make_dsdt(&b, "_S5_\x12\x06\x04\x0a\x09\x01\x00\x00", 12); // no such sleep type
-    acpi_dsdt_read(&f, b.p, b.n);
+    acpi_dsdt_read(&f, (struct bytes){b.p, b.n});
     assert_false(f.has_s5);
     make_dsdt(&b, "_S5_\x12\xc6\x04", 7);                      // cut within the package
-    acpi_dsdt_read(&f, b.p, b.n);
+    acpi_dsdt_read(&f, (struct bytes){b.p, b.n});
     assert_false(f.has_s5);
 }
 
@@ -313,12 +313,12 @@ static void random_bytes(void **state)
         pa_t list;
         bool wide;
         acpi_facts_init(&f);
-        acpi_madt_read(&f, p, n);
-        acpi_srat_read(&f, p, n);
-        acpi_slit_read(&f, p, n);
-        acpi_hpet_read(&f, p, n);
-        acpi_fadt_read(&f, p, n);
-        acpi_dsdt_read(&f, p, n);
+        acpi_madt_read(&f, (struct bytes){p, n});
+        acpi_srat_read(&f, (struct bytes){p, n});
+        acpi_slit_read(&f, (struct bytes){p, n});
+        acpi_hpet_read(&f, (struct bytes){p, n});
+        acpi_fadt_read(&f, (struct bytes){p, n});
+        acpi_dsdt_read(&f, (struct bytes){p, n});
         (void)acpi_root_read(p, n, &list, &wide);
         for (unsigned i = 0; i < 2000; i += 100) {
             (void)acpi_list_entry(p, n, round & 1, i);
