@@ -1,14 +1,6 @@
 // activation.c - spaces of activations, and activations that come and go; their events.  See activation.h.
-#include "activation.h"
-
 #include "allocator.h"
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
-#include "instance.h"
-#include "rights.h"
-#include "sched.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 static void look(uint8_t what)
 {

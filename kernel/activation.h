@@ -20,15 +20,9 @@
 // abi/activation.h.
 #pragma once
 #include <abi/activation.h>
-#include <abi/errors.h>
-#include <abi/object.h>
 
 #include "list.h"
-
-struct appkernel;
-struct cpu;
-struct space;
-struct thread;
+#include "names.h"
 
 enum look { LOOK_WANTS = 1, LOOK_CLAIMS = 2 };
 enum { UPCALL_TIMERS = UPCALL_INTERVAL | UPCALL_ALARM | UPCALL_QUANTUM };

@@ -1,13 +1,6 @@
 // allocator.c - claims for processors.  See allocator.h.
 #include "allocator.h"
-
-#include "atomic.h"
-#include "fair.h"
-#include "instance.h"
-#include "place.h"
-#include "sched.h"
-#include "share.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 enum { LOOKS = 256 };          // at threads in line, at most
 

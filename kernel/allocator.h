@@ -12,9 +12,7 @@
 // armed. A space with events that no claim is about to tell is interrupted on the processor where its program does the
 // least important thing. Locking: the instance lock. Scheduler Activations, 4.1.
 #pragma once
-
-struct cpu;
-struct space;
+#include "names.h"
 
 void allocator_run(struct cpu *cpu);
 // s has an event more: see to it at once if that is all, else when allocator_run() does.

@@ -1,11 +1,5 @@
 // claim.c - what becomes of an activation when it gets or loses a processor, blocks, or goes on.  See activation.h.
-#include "arch.h"
-#include "atomic.h"
-#include "instance.h"
-#include "place.h"
-#include "sched.h"
-#include "share.h"
-#include "upcall.h"
+#include "supervisor.h"
 
 static uint32_t given(const struct claims *c)
 {

@@ -1,9 +1,5 @@
 // delegate.c - the allocator's policy in the hands of a server.  See delegate.h.
-#include "delegate.h"
-
-#include "base.h"
-#include "instance.h"
-#include "signal.h"
+#include "supervisor.h"
 
 _Static_assert((uint32_t)ALLOCATION_CLAIMANTS == CLAIMANTS_MOST, "all claimants are in a question");
 

@@ -9,11 +9,8 @@
 // Locking: the instance lock.  Scheduler Activations, 3.3 and 4.1.
 #pragma once
 #include <abi/allocation.h>
-#include <abi/errors.h>
 
 #include "fair.h"
-
-struct cpu;
 
 struct delegate {                              // all l
     bool     on, open, holds;                  // somebody has taken over; the question has no answer; one is in force

@@ -1,7 +1,5 @@
 // frame_state.c - the frames of a 2-MiB mapping, eight at a time.  See frame_state.h.
-#include "frame_state.h"
-
-#include "atomic.h"
+#include "supervisor.h"
 
 // Bytes that have the bits already are only read: a mapping that is referenced again and again costs no more.
 static void note_byte(uint8_t *at, uint8_t bits)

@@ -1,8 +1,5 @@
 // handle.c - slots and ids of cached objects.
-#include "handle.h"
-
-#include "assert.h"
-#include "atomic.h"
+#include "supervisor.h"
 
 void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size, uint32_t *free)
 {

@@ -1,6 +1,5 @@
 // mapping.c - mappings.
 #include "mapping_quick.h"
-#include "supervisor.h"
 
 enum {
     MAP_OWN = MAP_LOCKED | MAP_SIGNAL | MAP_COPY, // flags that are not in a page-table entry

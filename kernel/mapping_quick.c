@@ -1,6 +1,5 @@
 // mapping_quick.c - the usual loads of a batch.  See mapping_quick.h.
 #include "mapping_quick.h"
-#include "supervisor.h"
 
 bool mapping_load_quick(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags)
 {

@@ -4,13 +4,8 @@
 // space used last, and loaded by the space's owner.  Whatever is not usual, or is wrong, is for mapping.c; nothing has
 // changed then.  Locking: the instance lock.
 #pragma once
-#include "arch.h"
-#include "frame_state.h"
-#include "instance.h"
 #include "pmap_quick.h"
-#include "rights.h"
-#include "table.h"
-#include "tlb.h"
+#include "supervisor.h"
 
 static inline uint32_t entry_bits(pte_t e)
 {

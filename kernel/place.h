@@ -3,9 +3,7 @@
 // Nothing here changes a list.  Locking: the instance lock.  Cache Kernel, 4.3.
 #pragma once
 #include "appkernel.h"
-#include "cpu.h"
 #include "share.h"
-#include "thread.h"
 
 static inline bool may_run(const struct thread *t, cpu_t number)
 {

@@ -1,6 +1,5 @@
 // pmap.c - the physical-to-virtual map.
 #include "pmap_quick.h"
-#include "supervisor.h"
 
 static struct record *record_at(struct instance *in, uint32_t link)
 {

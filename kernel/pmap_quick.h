@@ -4,8 +4,7 @@
 // words, the frame with the link, and the page with a tag that all such mappings of one loader in one space share.
 // Locking: the instance lock.
 #pragma once
-#include "instance.h"
-#include "pmap.h"
+#include "supervisor.h"
 
 typedef uint64_t __attribute__((may_alias)) record_word;
 

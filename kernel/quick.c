@@ -1,7 +1,6 @@
 // quick.c - short ways for the calls that are made most.  See quick.h.
 #include "mapping_quick.h"
 #include "quick.h"
-#include "supervisor.h"
 
 // Load the mapping that a call's registers name.
 static inline __attribute__((always_inline)) bool load(struct instance *in, struct cpu *cpu, oid_t id)

@@ -1,6 +1,5 @@
 // sched.c - threads become ready, wait, stop.  Who is next: settle.c.
 #include "sched_lists.h"
-#include "supervisor.h"
 
 void sched_poke(struct cpu *cpu, struct cpu *other)
 {

@@ -2,10 +2,8 @@
 //
 // For sched.c and settle.c only.  Locking: the instance lock.
 #pragma once
-#include "arch.h"
-#include "instance.h"
-#include "sched.h"
 #include "slice.h"
+#include "supervisor.h"
 
 // t has been placed on c.
 static inline void enqueue(struct cpu *c, struct thread *t, bool front)

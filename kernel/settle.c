@@ -1,7 +1,6 @@
 // settle.c - who is next: before a processor goes back to user mode.
 #include "allocator.h"
 #include "sched_lists.h"
-#include "supervisor.h"
 
 enum { ALLOCATIONS = 8 };      // rounds before the rest is left to the next event
 

@@ -1,8 +1,5 @@
 // share.c - how much of each processor a kernel may use: charging, running out, coming back.  See share.h.
-#include "share.h"
-
-#include "instance.h"
-#include "sched.h"
+#include "supervisor.h"
 
 enum { FRACTION = 32, COARSE = 16 };     // binary digits: of a rate, and of one that is divided by
 

@@ -20,14 +20,8 @@
 // waits like any of its threads, but not long: SHARE_RETURN slices, unless the share is 0.
 // Locking: the instance lock for everything.  Cache Kernel, 4.3.
 #pragma once
-#include <abi/boot.h>
-#include <abi/object.h>
-
 #include "cpu.h"
-#include "list.h"
 #include "thread.h"
-
-struct instance;
 
 enum {
     SHARE_WITHIN = ABI_PRIORITIES,       // added to the priority of a thread within its kernel's share

@@ -2,7 +2,6 @@
 //
 // cpu.slice_end is 0 as long as nobody waits for the end.  Locking: the instance lock.
 #pragma once
-#include "arch.h"
 #include "instance.h"
 
 // The two rare parts.

@@ -1,6 +1,5 @@
 // space.c - spaces: load and unload.
 #include "pmap_quick.h"
-#include "supervisor.h"
 
 static err_t decode(const struct cpu *cpu, const struct appkernel *k, const struct space_desc *d)
 {

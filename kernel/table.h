@@ -2,7 +2,6 @@
 //
 // A table exists while it has an entry; the root of a space belongs to its slot.  Locking: the instance lock.
 #pragma once
-#include "arch.h"
 #include "instance.h"
 #include "pmap.h"
 

@@ -2,15 +2,7 @@
 //
 // Everything is put in memory of the owner's, which its program reads and may write: what is read back from there
 // (counts, the alarm heard last) decides nothing for anybody else.
-#include "upcall.h"
-
-#include <base.h>
-
-#include "arch.h"
-#include "assert.h"
-#include "atomic.h"
-#include "instance.h"
-#include "sched.h"
+#include "supervisor.h"
 
 enum { INITIAL_FLAGS = 0x202, SLOT_TRIES = 8 };
 
