@@ -83,15 +83,15 @@ void arch_tlb_flush_all(void);
 
 // Write FS and GS base and the extended state of the running thread to its state page; load them.
 // arch_state_load gives false if the words there cannot be loaded; then nothing of them has been.
-void arch_state_save(struct cpu *cpu, struct thread_state *s);
-bool arch_state_load(struct cpu *cpu, const struct thread_state *s);
+void arch_state_save(struct thread_state *s);
+bool arch_state_load(const struct thread_state *s);
 // The same to another place, aligned to 64; gives FS base.  GS base is not kept.
 uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE]);
 // Load what a new program has: FS base is 0, GS base as given.
 void arch_state_begin(uint64_t gs);
 
 // One-shot timer of this processor: interrupt at or after `when` (arch_now ticks); 0 disarms.
-void arch_timer_arm(struct cpu *cpu, uint64_t when);
+void arch_timer_arm(uint64_t when);
 // From now on something happens every 838 ns, on no processor: an emulator whose processors take turns ends one then.
 void arch_turns(void);
 // Interrupt another processor with ARCH_IRQ_IPI.

@@ -5,7 +5,6 @@ void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t 
 {
     c->size = *free = size;
     c->free = free;
-    c->hand = 0;
     c->stride = stride;
     c->objects = objects;
     list_init(&c->free_list);
@@ -13,8 +12,6 @@ void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t 
         struct object *o = cache_at(c, i);
         o->slot = i;
         o->type = (uint8_t)type;
-        o->state = OBJECT_FREE;
-        o->id = 0;
         list_append(&c->free_list, &o->link);
     }
 }

@@ -34,6 +34,7 @@ struct cache {                  // of one type
     struct list free_list;      // l
 };
 
+// All memory is cleared already.
 void cache_init(struct cache *c, enum object_type type, void *objects, uint32_t stride, uint32_t size, uint32_t *free);
 struct object *cache_at(struct cache *c, uint32_t slot);
 // The loaded object with this id, or NULL.

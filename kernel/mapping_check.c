@@ -7,11 +7,6 @@ enum {
     MAP_ACCESS = MAP_READ | MAP_WRITE | MAP_EXEC,
 };
 
-static uint64_t map_size(uint64_t flags)
-{
-    return flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
-}
-
 // Is there a place in k's table for what the processor notes of these frames?
 static bool has_frame_states(const struct appkernel *k, uint64_t pfn, uint64_t frames)
 {
@@ -29,7 +24,7 @@ static err_t source_check(const struct instance *in, const struct appkernel *k, 
 err_t mapping_check(struct instance *in, struct appkernel *k, struct space *s, va_t va, pa_t pa, uint64_t flags,
                     pa_t source)
 {
-    uint64_t size = map_size(flags);
+    uint64_t size = flags & MAP_LARGE ? ABI_LARGE : ABI_PAGE;
     bool write = flags & MAP_WRITE;
 
     if (s->owner != k && s->manager != k) {

@@ -22,9 +22,6 @@ void pmap_init(struct instance *in, struct record *records, uint32_t *buckets, u
     in->records = records;
     in->buckets = buckets;
     in->bucket_mask = nbuckets - 1;
-    for (uint32_t i = 0; i < nbuckets; i++) {
-        buckets[i] = 0;
-    }
     // Chains in rising order, each pool ends with 0.
     for (uint32_t i = 0; i < in->nrecords + in->nlocked; i++) {
         records[i] = (struct record){.link = i + 2};

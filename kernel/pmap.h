@@ -53,6 +53,7 @@ struct signal_record {         // the same 16 bytes
 _Static_assert(sizeof(struct signal_record) == 16, "a signal record is 16 bytes");
 _Static_assert(sizeof(struct record) == 16, "a mapping record is 16 bytes");
 
+// The memory is cleared already.
 void pmap_init(struct instance *in, struct record *records, uint32_t *buckets, uint32_t nbuckets);
 // Are `count` (1 or 2) records free?
 bool pmap_has_free(const struct instance *in, bool locked, uint32_t count);

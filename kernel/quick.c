@@ -39,7 +39,7 @@ static void load_and_resume_way(struct cpu *cpu)
         bool done = cpu->thread->depth > 0 && load(in, cpu, id);
         instance_unlock(cpu);
         if (done) {
-            trap_resume_call(cpu, id);
+            trap_resume(cpu, id);
             return;
         }
     }

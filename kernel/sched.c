@@ -64,10 +64,11 @@ void sched_remove(struct cpu *cpu, struct thread *t)
     timer_cancel(t);
 }
 
-// The running thread stops running; its state goes to its state page.
-static inline __attribute__((always_inline)) uint64_t stop(struct cpu *cpu, struct thread *t)
+// The running thread stops running; its state goes to its state page.  The caller says what comes next: another thread,
+// or to choose one.
+static void leave(struct cpu *cpu, struct thread *t)
 {
-    arch_state_save(cpu, t->state);
+    arch_state_save(t->state);
     uint64_t now = arch_now();
     t->slice = cpu->slice_end > now ? cpu->slice_end - now : 0;
     cpu->slice_end = 0;
@@ -78,7 +79,9 @@ static inline __attribute__((always_inline)) uint64_t stop(struct cpu *cpu, stru
         }
         cpu->instance->realloc |= t->act == ACT_NONE ? REALLOC_ALL : 0;
     }
-    return now;
+    cpu->thread = NULL;
+    cpu->frame = NULL;
+    t->status = THREAD_WAITING; // on no list
 }
 
 void sched_let_go(struct cpu *cpu)
@@ -87,15 +90,6 @@ void sched_let_go(struct cpu *cpu)
     cpu->thread = NULL;
     cpu->frame = NULL;
     cpu->resched = true;
-}
-
-// The caller says what comes next: another thread, or to choose one.
-static void leave(struct cpu *cpu, struct thread *t)
-{
-    (void)stop(cpu, t);
-    cpu->thread = NULL;
-    cpu->frame = NULL;
-    t->status = THREAD_WAITING; // on no list
 }
 
 void sched_leave(struct cpu *cpu)
@@ -192,7 +186,7 @@ __attribute__((noinline)) void sched_refuse(struct cpu *cpu, struct thread *t)
 // The running thread stops on a processor where nobody has a limit, and what is left of its slice does not count.
 static inline __attribute__((always_inline)) uint64_t stop_free(struct cpu *cpu, struct thread *t)
 {
-    arch_state_save(cpu, t->state);
+    arch_state_save(t->state);
     uint64_t now = arch_now();
     (void)share_count(cpu, t, now);
     return now;

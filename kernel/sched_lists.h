@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) void enter(struct cpu *cpu, struct 
     cpu->frame = frame_of(t);
     cpu->since = now;
     t->status = THREAD_RUNNING;
-    if (load && __builtin_expect(!arch_state_load(cpu, t->state), 0)) {
+    if (load && __builtin_expect(!arch_state_load(t->state), 0)) {
         sched_refuse(cpu, t);
         return;
     }

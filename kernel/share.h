@@ -53,19 +53,14 @@ static inline bool share_limited(const struct cpu *c)
 {
     return c->limits % LIMIT_SPACE != 0;
 }
-// t, which runs on c, or did until now, has run until now.
-static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now);
-// The same on a processor on which nobody has a limit.  Gives how long that was.
-static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now);
 // Kernels whose time has come are within their share again.
 void share_renew(struct cpu *c, uint64_t now);
 // When the running thread's kernel will be over its share, or another within it again; 0: never.  For a
 // processor on which somebody has a limit.
 uint64_t share_next(struct cpu *c, uint64_t now);
 
-// The part of share_charge() for a processor on which somebody has a limit.
-void share_pay(struct cpu *c, struct thread *t, uint64_t ran, uint64_t now);
-
+// t, which runs on c, or did until now, has run until now; on a processor on which nobody has a limit.  Gives how long
+// that was.
 static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now)
 {
     uint64_t ran = now - c->since;
@@ -76,6 +71,9 @@ static inline uint64_t share_count(struct cpu *c, struct thread *t, uint64_t now
     return ran;
 }
 
+// And what there is to do on a processor on which somebody has a limit.
+void share_pay(struct cpu *c, struct thread *t, uint64_t ran, uint64_t now);
+// On any processor.
 static inline void share_charge(struct cpu *c, struct thread *t, uint64_t now)
 {
     uint64_t ran = share_count(c, t, now);

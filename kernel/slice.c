@@ -12,5 +12,5 @@ __attribute__((noinline)) uint64_t slice_random(struct cpu *cpu)
 __attribute__((noinline)) void slice_timer_set(struct cpu *cpu, uint64_t when)
 {
     cpu->timer = when;
-    arch_timer_arm(cpu, when);
+    arch_timer_arm(when);
 }

@@ -250,8 +250,9 @@ static err_t sys_mapping_load_and_resume(struct call *c)
     if (e != ERR_OK) {
         return e;
     }
-    e = trap_resume(c->cpu, c->a[0]);
-    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
+    c->frame->rip += 2;
+    trap_resume(c->cpu, c->a[0]);
+    return (err_t)ERR_NO_RESULT;
 }
 
 // mapping_unload and mapping_protect: progress is kept in the caller's R8 and R9.

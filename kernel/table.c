@@ -27,7 +27,6 @@ void table_init(struct instance *in, struct table *tables)
     list_init(&in->free_tables);
     for (uint32_t i = 0; i < in->ntables; i++) {
         tables[i].entries = arch_phys(in->table_base + (pa_t)i * ABI_PAGE);
-        tables[i].space = NULL;
         list_append(&in->free_tables, &tables[i].link);
     }
     in->stats->free_tables = in->ntables;

@@ -33,6 +33,7 @@ static inline pte_t *table_leaf(const struct table *t, va_t va)
     return &t->entries[va >> ABI_PAGE_SHIFT & (PT_ENTRIES - 1)];
 }
 
+// The memory is cleared already.
 void table_init(struct instance *in, struct table *tables);
 // The deepest entry on the way to va, down to `level`; false if a table on the way is missing.
 // With level 0 it stops at a large mapping.

@@ -85,13 +85,6 @@ void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t erro
     enter_handler(cpu, t, f, depth, handler, depth == 0 ? t->xstack - 8 : ((f->rsp - RED_ZONE) & ~15ull) - 8);
 }
 
-// The program's space went while we were switching to it: stay in the handler.
-static err_t resume_lost(struct cpu *cpu, struct thread *t)
-{
-    arch_space_switch(cpu, t->kern->root);
-    return ERR_STALE;
-}
-
 // The handler goes back to an activation that has no processor of its space's: it does not go on by itself.  With
 // kinds, no activation does.
 static err_t resume_activation(struct cpu *cpu, struct thread *t, struct space *s, uint32_t kinds)
@@ -201,7 +194,8 @@ static inline __attribute__((always_inline)) err_t resume(struct cpu *cpu, oid_t
         fence_full();
     }
     if (load_relaxed(&s->o.id) != id) {
-        return resume_lost(cpu, t);
+        arch_space_switch(cpu, t->kern->root);    // stay in the handler
+        return ERR_STALE;
     }
     resume_at(cpu, t, 0);
     if (signal_due(t)) {
@@ -210,12 +204,7 @@ static inline __attribute__((always_inline)) err_t resume(struct cpu *cpu, oid_t
     return ERR_OK;
 }
 
-err_t trap_resume(struct cpu *cpu, oid_t id)
-{
-    return resume(cpu, id);
-}
-
-__attribute__((noinline)) void trap_resume_call(struct cpu *cpu, oid_t id)
+__attribute__((noinline)) void trap_resume(struct cpu *cpu, oid_t id)
 {
     err_t e = resume(cpu, id);
 
@@ -337,5 +326,5 @@ void kernel_syscall(struct cpu *cpu)
         }
         return;
     }
-    trap_resume_call(cpu, f->rdi);                 // the fast path: no lock
+    trap_resume(cpu, f->rdi);                 // the fast path: no lock
 }

@@ -9,9 +9,8 @@
 
 // Run the handler for what happened.  No frame left: the thread is written back, REASON_DOUBLE_FAULT.
 void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t error, va_t addr);
-// Back to the frame below; if that is the program, in space `id` (0: the one it had).  No lock held.
-err_t trap_resume(struct cpu *cpu, oid_t id);
-// The same as the end of a call: an error is its result.
-void  trap_resume_call(struct cpu *cpu, oid_t id);
+// The end of a call: back to the frame below; if that is the program, in space `id` (0: the one it had).  An error is
+// the call's result.
+void  trap_resume(struct cpu *cpu, oid_t id);
 // The same for an activation of that space, into an upcall that tells its context with these kinds.  Lock held.
 err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds);

@@ -181,7 +181,7 @@ void upcall_begin(struct cpu *cpu, struct thread *blocked)
         if (!list_empty(&t->home->claims.events)) {
             activation_look(t->home);             // they were left to it (see_to_events())
         }
-        if (!arch_state_load(cpu, t->state)) {
+        if (!arch_state_load(t->state)) {
             sched_refuse(cpu, t);
         }
     } else if (!tell(cpu, t, false, blocked)) {

@@ -33,7 +33,7 @@ active proctype resumer()
             space_set = true;
             root_set = true;
             if
-            :: !id_valid -> space_set = false; root_set = false  /* resume_lost() */
+            :: !id_valid -> space_set = false; root_set = false  /* stay in the handler */
             :: id_valid -> user = true
             fi
         fi

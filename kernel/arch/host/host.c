@@ -87,9 +87,8 @@ void arch_tlb_flush_all(void)
     memset(host.cpu[host_cpu->number].tlb, 0, sizeof(host.cpu[0].tlb));
 }
 
-void arch_state_save(struct cpu *cpu, struct thread_state *s)
+void arch_state_save(struct thread_state *s)
 {
-    (void)cpu;
     s->fs_base++; // visible to tests: saved once for each time off a processor
 }
 
@@ -99,9 +98,8 @@ uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE])
     return 1;
 }
 
-bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
+bool arch_state_load(const struct thread_state *s)
 {
-    (void)cpu;
     return s->gs_base < ABI_USER_END;
 }
 
@@ -110,9 +108,9 @@ void arch_state_begin(uint64_t gs)
     (void)gs;
 }
 
-void arch_timer_arm(struct cpu *cpu, uint64_t when)
+void arch_timer_arm(uint64_t when)
 {
-    host.cpu[cpu->number].timer = when;
+    host.cpu[host_cpu->number].timer = when;
 }
 
 void arch_ipi(cpu_t target)

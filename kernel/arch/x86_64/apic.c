@@ -115,9 +115,8 @@ uint32_t apic_timer_count(void)
 }
 
 // The longest count is some seconds: then the interrupt is early, and the timer is armed again.
-void arch_timer_arm(struct cpu *cpu, uint64_t when)
+void arch_timer_arm(uint64_t when)
 {
-    (void)cpu;
     if (when == 0) {
         apic_write(APIC_INITIAL, 0);
         return;

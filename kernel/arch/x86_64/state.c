@@ -9,11 +9,10 @@
 #include "xstate.h"
 
 // Between the two SWAPGS nothing comes but what may come between any two instructions of entry.S.
-void arch_state_save(struct cpu *cpu, struct thread_state *s)
+void arch_state_save(struct thread_state *s)
 {
     uint64_t fs, gs;
 
-    (void)cpu;
     __asm__ volatile("rdfsbase %0\n\tswapgs\n\trdgsbase %1\n\tswapgs" : "=r"(fs), "=r"(gs));
     s->fs_base = fs;
     s->gs_base = gs;
@@ -30,12 +29,11 @@ uint64_t arch_state_save_to(uint8_t xstate[XSTATE_SIZE])
 }
 
 // An area of zeros is the state of a new program.
-bool arch_state_load(struct cpu *cpu, const struct thread_state *s)
+bool arch_state_load(const struct thread_state *s)
 {
     uint64_t fs = load_relaxed(&s->fs_base), gs = load_relaxed(&s->gs_base);
     uint32_t mxcsr = load_relaxed((const uint32_t *)(s->xstate + XSAVE_MXCSR));
 
-    (void)cpu;
     if (fs >= ABI_USER_END || gs >= ABI_USER_END || !mxcsr_ok(mxcsr)) {
         return false;
     }
