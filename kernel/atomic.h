@@ -6,6 +6,5 @@
 #define store_relaxed(p, v)   __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define store_release(p, v)   __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
-#define fetch_or_acq_rel(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
 #define fetch_and_acq_rel(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
 #define fence_full()          __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -86,7 +86,7 @@ __attribute__((noinline, noclone)) void kernel_boot(struct boot_info *info)
 void kernel_cpu_start(struct cpu *cpu)
 {
     instance_lock(cpu);
-    (void)fetch_and_acq_rel(&cpu->request, (uint32_t)~CPU_RESCHEDULE);
+    store_relaxed(&cpu->request, 0);
     cpu->resched = true;
     cpu->instance->spare |= 1ull << cpu->number;
     sched_exit(cpu);

@@ -10,14 +10,9 @@
 #include "list.h"
 #include "names.h"
 
-enum cpu_request {                          // bits of cpu.request, set by others, answered by this one
-    CPU_FLUSH      = 1,                     // flush_from/flush_pages, then acknowledge
-    CPU_RESCHEDULE = 2,                     // choose again
-};
-
 enum { LIMIT_SPACE = 1 << 16 };             // in cpu.limits
 
-enum { TLB_PAGES = 8, CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
+enum { CPU_LEVELS = 2 * ABI_PRIORITIES, REVERSE_ENTRIES = 16 };
 
 struct reverse {                            // a message frame with one receiver
     uint64_t pfn, version;                  // good while instance.message_version is this
@@ -37,7 +32,7 @@ struct cpu {
 
     struct thread *thread;                  // p   running here, or NULL; others read it under the lock
     pa_t          root;                     // p   page tables in use, 0 for the supervisor's own
-    uint32_t      request;                  // a   enum cpu_request; set by fetch_or, taken by exchange
+    uint32_t      request;                  // a   1: choose again; set by others, taken by this one, by exchange
     uint64_t      slice_end;                // p   0: no slice running
     uint64_t      random;                   // p   of random slices
     uint64_t      timer;                    // p   what the timer is armed for, 0: not
@@ -54,12 +49,11 @@ struct cpu {
     struct list   waiting;                  // l   threads whose wait has a deadline, kept by this processor's timer
 
     // TLB shoot-down, one initiator at a time (it holds the instance lock).
-    va_t          flush_page[TLB_PAGES];   // l
-    uint32_t      flush_count;              // l   0: all
-    uint32_t      flush_done;               // a   1 when answered
+    const struct tlb_batch *flush;          // a   to be forgotten here, then NULL is the answer
 
     struct reverse reverse[REVERSE_ENTRIES]; // l  see signal.c
 
     struct cpu_stats *stats;                // p   this processor's line of the system pages
-    uint64_t      arch[16];                 // p   for the machine's own use
+    uint64_t      arch[25];                 // p   for the machine's own use
 };
+_Static_assert(sizeof(struct cpu) == 2048, "a processor is found by a shift");

@@ -17,3 +17,4 @@ struct share;
 struct space;
 struct table;
 struct thread;
+struct tlb_batch;

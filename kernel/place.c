@@ -68,7 +68,7 @@ void place_offer(struct cpu *cpu)
 
     for (uint64_t mask = in->spare & ~(1ull << cpu->number); mask != 0; mask &= mask - 1) {
         struct cpu *c = &in->cpu[__builtin_ctzll(mask)];
-        if (!(load_relaxed(&c->request) & CPU_RESCHEDULE) && has_for(cpu, c)) {
+        if (load_relaxed(&c->request) == 0 && has_for(cpu, c)) {
             sched_poke(cpu, c);
         }
     }

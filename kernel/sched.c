@@ -5,7 +5,7 @@ void sched_poke(struct cpu *cpu, struct cpu *other)
 {
     if (other == cpu) {
         cpu->resched = true;
-    } else if (!(fetch_or_acq_rel(&other->request, CPU_RESCHEDULE) & CPU_RESCHEDULE)) { // pairs: kernel_interrupt()
+    } else if (exchange_acq_rel(&other->request, 1) == 0) { // pairs with kernel_interrupt()
         cpu->stats->ipis++;
         arch_ipi(other->number);
     }

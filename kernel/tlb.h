@@ -5,7 +5,9 @@
 // bounded and ends in one of these.  A processor that switches to the space meanwhile is safe: it stores
 // cpu->root before it loads its page-table register, and entries are changed before cpu->root is read here.
 #pragma once
-#include "cpu.h"
+#include "names.h"
+
+enum { TLB_PAGES = 8 };
 
 struct tlb_batch {                  // pages of one space whose entries have changed
     struct space *space;
@@ -26,7 +28,7 @@ static inline void tlb_batch_add(struct tlb_batch *b, va_t va)
     b->count++;
 }
 // Returns when no processor holds an old translation of the batch.  _locked: the instance lock is held.
-void tlb_flush_locked(struct cpu *cpu, struct tlb_batch *b);
+void tlb_flush_locked(struct cpu *cpu, const struct tlb_batch *b);
 // The same for one page, whose entry has changed; short if no other processor exists.
 void tlb_flush_page(struct cpu *cpu, struct space *s, va_t va);
 // Answer a shoot-down request, if there is one.

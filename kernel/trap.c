@@ -290,8 +290,7 @@ void kernel_interrupt(struct cpu *cpu, enum arch_irq irq)
         return;
     }
     instance_lock(cpu);
-    if (fetch_and_acq_rel(&cpu->request, (uint32_t)~CPU_RESCHEDULE) &
-        CPU_RESCHEDULE) { // pairs with sched_poke()
+    if (exchange_acq_rel(&cpu->request, 0) != 0) {   // pairs with sched_poke()
         cpu->resched = true;
         answer_requests(cpu);
     }

@@ -15,23 +15,19 @@ bool entry = true;         /* the page-table entry is present */
 bool reused = false;       /* its frame has been given to somebody else */
 bool root[CPUS];           /* cpu->root is this space */
 bool cached[CPUS];         /* the translation is in the TLB */
-bool request[CPUS];        /* CPU_FLUSH, and an interrupt */
-bool answered[CPUS];       /* flush_done */
+bool request[CPUS];        /* cpu->flush is not NULL, and an interrupt */
 
 inline answer(me)
 {
-    request[me] = false;
     cached[me] = false;
-    answered[me] = true
+    request[me] = false
 }
 
 inline ask(me, other)
 {
     if
-    :: other != me && root[other] ->
-        answered[other] = false;
-        request[other] = true
-    :: else -> answered[other] = true
+    :: other != me && root[other] -> request[other] = true
+    :: else -> skip
     fi
 }
 
@@ -63,7 +59,7 @@ end:
         :: entry ->
             entry = false;
             ask(me, 0); ask(me, 1); ask(me, 2);
-            answered[0] && answered[1] && answered[2];
+            !request[0] && !request[1] && !request[2];
             reused = true;                              /* free for everybody from here on */
             reused = false;
             entry = true                                /* loaded again */
