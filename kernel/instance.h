@@ -22,6 +22,7 @@ enum {
     ERR_RESTART = 256,            // nothing is wrong, but not done: execute the same call again
     ERR_NO_RESULT,                // the caller's registers are not to be written: it resumed, or is gone
     ERR_USER_FAULT,               // an argument's memory is not mapped: forward a fault at the call
+    ERR_USER_WRITE,               // the same, and the call would write there
 };
 
 enum { CLAIMANTS_MOST = 64 };     // spaces of activations loaded at once

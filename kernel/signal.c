@@ -154,14 +154,14 @@ err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers)
     struct leaf leaf;
 
     if (va >= ABI_USER_END || !table_find(cpu->instance, s, va, 0, &leaf) || !arch_pte_present(*leaf.pte)) {
-        return (err_t)ERR_USER_FAULT;
+        return (err_t)ERR_USER_WRITE;
     }
     uint32_t access = arch_pte_access(*leaf.pte);
     if (!(access & MAP_MESSAGE)) {
         return ERR_DENIED;
     }
     if (!(access & MAP_WRITE)) {
-        return (err_t)ERR_USER_FAULT;                 // as a store would
+        return (err_t)ERR_USER_WRITE;                 // as a store would
     }
     uint64_t pfn = arch_pte_pa(*leaf.pte) >> ABI_PAGE_SHIFT;
     va_t offset = va & (ABI_PAGE - 1);
@@ -236,5 +236,5 @@ err_t signal_return(struct cpu *cpu)
     if (signal_due(t)) {
         signal_enter(cpu);
     }
-    return ERR_OK;
+    return (err_t)ERR_NO_RESULT;
 }

@@ -9,7 +9,7 @@
 #pragma once
 #include "thread.h"
 
-// Send to an address of the caller's space.  ERR_RESTART with nothing done cannot come; ERR_USER_FAULT: not mapped.
+// Send to an address of the caller's space.  ERR_RESTART with nothing done cannot come; ERR_USER_WRITE: not mapped.
 err_t signal_send(struct cpu *cpu, va_t va, uint64_t *receivers);
 // signal_wait of the running thread when it has no deadline and is simple: the receiver goes on at once.  False: it is
 // not, and nothing has changed.
@@ -22,7 +22,7 @@ va_t  signal_take(struct thread *t);
 bool  signal_waits(const struct thread *t);
 // The running thread, in its program, is interrupted by its signal function.
 void  signal_enter(struct cpu *cpu);
-// The function ends.  ERR_DEPTH: none runs.
+// The function ends: ERR_NO_RESULT.  ERR_DEPTH: none runs.
 err_t signal_return(struct cpu *cpu);
 // Find out what its state page says when a thread is loaded.
 void  signal_queue_load(struct thread *t);

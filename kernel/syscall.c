@@ -13,8 +13,7 @@ struct call {
     struct frame     *frame;
     uint64_t          a[6];
     uint64_t          value;      // for RDX
-    va_t              bad;        // with ERR_USER_FAULT
-    bool              write;      // the faulting access was a write
+    va_t              bad;        // with ERR_USER_FAULT and _WRITE
 };
 
 typedef err_t (*call_fn)(struct call *c);
@@ -333,13 +332,8 @@ static err_t sys_wait(struct call *c)
 
 static err_t sys_signal_at(struct call *c)
 {
-    err_t e = signal_send(c->cpu, c->a[0], &c->value);
-
-    if ((uint32_t)e == ERR_USER_FAULT) {
-        c->bad = c->a[0];
-        c->write = true;
-    }
-    return e;
+    c->bad = c->a[0];
+    return signal_send(c->cpu, c->a[0], &c->value);
 }
 
 static err_t sys_signal_wait(struct call *c)
@@ -352,8 +346,7 @@ static err_t sys_signal_wait(struct call *c)
 
 static err_t sys_signal_return(struct call *c)
 {
-    err_t e = signal_return(c->cpu);
-    return e != ERR_OK ? e : (err_t)ERR_NO_RESULT;
+    return signal_return(c->cpu);
 }
 
 static err_t sys_yield(struct call *c)
@@ -420,45 +413,27 @@ bool syscall_is_any(uint64_t number)
 // Write the result, unless the caller has gone or is to execute the call again.
 static void finish(struct call *c, oid_t caller, err_t e)
 {
-    if ((uint32_t)e == ERR_RESTART || (uint32_t)e == ERR_NO_RESULT || c->self->o.id != caller) {
-        return;
-    }
-    if ((uint32_t)e == ERR_USER_FAULT) {
+    if ((uint32_t)e < ERR_RESTART && c->self->o.id == caller) {
+        c->frame->rip += 2;
+        c->frame->rax = e;
+        c->frame->rdx = c->value;
+    } else if ((uint32_t)e >= ERR_USER_FAULT && c->self->o.id == caller) {
+        uint64_t error = (uint32_t)e == ERR_USER_WRITE ? FAULT_WRITE : 0;
         c->cpu->stats->faults++;
-        trap_forward(c->cpu, FRAME_FAULT, 14, lost_explain(c->cpu, c->write ? FAULT_WRITE : 0, c->bad), c->bad);
-        return;
+        trap_forward(c->cpu, FRAME_FAULT, 14, lost_explain(c->cpu, error, c->bad), c->bad);
     }
-    c->frame->rip += 2;
-    c->frame->rax = e;
-    c->frame->rdx = c->value;
-}
-
-static void call_fill(struct call *c, struct cpu *cpu, struct thread *t, struct frame *f)
-{
-    c->cpu = cpu;
-    c->in = cpu->instance;
-    c->self = t;
-    c->kern = t->kern;
-    c->frame = f;
-    c->a[0] = f->rdi;
-    c->a[1] = f->rsi;
-    c->a[2] = f->rdx;
-    c->a[3] = f->r10;
-    c->a[4] = f->r8;
-    c->a[5] = f->r9;
-    c->value = 0;
-    c->write = false;
 }
 
 // Not inline: kernel_syscall() does without all of this on the fast paths.
 __attribute__((noinline)) void syscall_run(struct cpu *cpu, struct thread *t, uint64_t number)
 {
-    struct call c;
+    struct frame *f = cpu->frame;
+    struct call c = {.cpu = cpu, .in = cpu->instance, .self = t, .kern = t->kern, .frame = f,
+                     .a = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9}};
     oid_t id = t->o.id;
     err_t e;
 
-    call_fill(&c, cpu, t, cpu->frame);
-    c.frame->rip -= 2;
+    f->rip -= 2;
     instance_lock(cpu);
     if (number >= SYS_COUNT || table[number] == NULL) {
         e = ERR_NOCALL;
