@@ -24,8 +24,9 @@ static uint32_t count_list(const struct list *l, uint32_t most, uint32_t *looks,
 }
 
 // Threads that claim a processor each, by level, from the highest on: not more than there are processors count.
-static void count_threads(struct instance *in, struct fair *f)
+static void count_threads(struct instance *in)
 {
+    struct fair *f = &in->fair;
     uint32_t total = 0, looks = LOOKS;
 
     for (uint32_t i = 0; i < in->cpus; i++) {
@@ -253,22 +254,24 @@ void allocator_event(struct cpu *cpu, struct space *s)
 }
 
 // The policy's answer for each space.
-static void share_out(struct cpu *cpu, struct fair *f, struct claimant *all)
+static void share_out(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
+    struct claimant *all = in->claimant;
     uint32_t n = 0;
 
+    in->fair = (struct fair){.processors = in->cpus};
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         const struct claims *c = &space_of(l)->claims;
         uint64_t within = space_of(l)->manager->within;
         all[n++] = (struct claimant){.level = c->level, .wants = c->wants, .holds = c->holds,
                                      .space = space_of(l), .where = within != 0 ? within : UINT64_MAX};
     }
-    count_threads(in, f);
+    count_threads(in);
     if (in->delegate.on) {
-        delegate_run(cpu, f, all, n);
+        delegate_run(cpu, n);
     } else {
-        fair_share(f, all, n);
+        fair_share(&in->fair, all, n);
     }
     n = 0;
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next, n++) {
@@ -284,13 +287,14 @@ static void share_out(struct cpu *cpu, struct fair *f, struct claimant *all)
 
 // Where a processor that a space is to have, within its share, has only what is over its share, a claim comes from one
 // that is not to be the space's.
-static void put(struct cpu *cpu, const struct fair *f, const struct claimant *all)
+static void put(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
+    const struct fair *f = &in->fair;
 
     for (uint64_t spare = in->spare; spare != 0; spare &= spare - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(spare);
-        struct space *s = f->owner[i] != FAIR_NOBODY ? all[f->owner[i]].space : NULL;
+        struct space *s = f->owner[i] != FAIR_NOBODY ? in->claimant[f->owner[i]].space : NULL;
         struct cpu *c = &in->cpu[i];
         bool lacks = s != NULL && s->manager->within >> i & 1 && running_level(c) < SHARE_WITHIN &&
                      highest(c->ready_mask) < SHARE_WITHIN;
@@ -312,8 +316,6 @@ static void put(struct cpu *cpu, const struct fair *f, const struct claimant *al
 void allocator_run(struct cpu *cpu)
 {
     struct instance *in = cpu->instance;
-    struct fair f;
-    struct claimant claimant[CLAIMANTS_MOST];
     bool all = (in->realloc & REALLOC_ALL) != 0, deal = all;
 
     in->realloc = 0;
@@ -325,8 +327,7 @@ void allocator_run(struct cpu *cpu)
         }
     }
     if (deal) {
-        f = (struct fair){.processors = in->cpus};
-        share_out(cpu, &f, claimant);
+        share_out(cpu);
     }
     for (struct list *l = in->claimants.next; l != &in->claimants; l = l->next) {
         const struct claims *c = &space_of(l)->claims;
@@ -343,6 +344,6 @@ void allocator_run(struct cpu *cpu)
         }
     }
     if (deal) {
-        put(cpu, &f, claimant);
+        put(cpu);
     }
 }

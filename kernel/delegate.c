@@ -8,25 +8,28 @@ static struct allocation_question *question(const struct instance *in)
     return arch_phys(allocation_page(in->devices.base) + ABI_PAGE);
 }
 
-// Does each level use as many processors with these limits, in limit[].wants, as it would without?  Then it also does
+// Does each level use as many processors with the limits, in limit[].wants, as it would without?  Then it also does
 // where threads take some of them first.
-static bool fits(uint32_t processors, struct claimant *c, struct claimant *limit, uint32_t n)
+static bool fits(struct instance *in, struct claimant *c, uint32_t n)
 {
-    struct fair with = {.processors = processors}, without;
+    struct fair *with = &in->trial[0], *without = &in->trial[1];
 
-    memset(with.runs, CPU_LEVELS, sizeof(with.runs));
-    without = with;
-    fair_share(&without, c, n);
-    fair_share(&with, limit, n);
-    return memcmp(with.left, without.left, sizeof(with.left)) == 0;
+    *with = (struct fair){.processors = in->cpus};
+    memset(with->runs, CPU_LEVELS, sizeof(with->runs));
+    *without = *with;
+    fair_share(without, c, n);
+    fair_share(with, in->limit, n);
+    return memcmp(with->left, without->left, sizeof(with->left)) == 0;
 }
 
 // ---- asking ---------------------------------------------------------------------------------------------------
 
 // The claimants with what the answer leaves of their wishes.  Gives whether they are as in the question.
-static bool match(const struct instance *in, const struct claimant *all, uint32_t n, struct claimant *limit)
+static bool match(struct instance *in, uint32_t n)
 {
     const struct delegate *d = &in->delegate;
+    const struct claimant *all = in->claimant;
+    struct claimant *limit = in->limit;
     bool same = n == d->count;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -42,20 +45,22 @@ static bool match(const struct instance *in, const struct claimant *all, uint32_
     return same;
 }
 
-static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const struct claimant *limit)
+static void ask(struct cpu *cpu, uint32_t n)
 {
-    struct delegate *d = &cpu->instance->delegate;
-    struct allocation_question *q = question(cpu->instance);
+    struct instance *in = cpu->instance;
+    struct delegate *d = &in->delegate;
+    struct allocation_question *q = question(in);
 
     store_relaxed(&q->number, d->number + 1);
     fence_full();                                    // a reader that sees what follows sees this, too
     for (uint32_t i = 0; i < n; i++) {
-        struct space *s = all[i].space;
+        const struct claimant *c = &in->claimant[i];
+        struct space *s = c->space;
         s->claims.asked = (uint8_t)i;
         d->space[i] = s->o.id;
-        d->claim[i] = (struct claimant){.level = all[i].level, .wants = all[i].wants, .where = all[i].where};
-        d->most[i] = limit[i].wants;
-        q->claimant[i] = (struct allocation_claimant){s->o.id, s->manager->cookie, all[i].level, all[i].wants,
+        d->claim[i] = (struct claimant){.level = c->level, .wants = c->wants, .where = c->where};
+        d->most[i] = in->limit[i].wants;
+        q->claimant[i] = (struct allocation_claimant){s->o.id, s->manager->cookie, c->level, c->wants,
                                                       s->claims.held, 0};
     }
     q->asked = d->asked;
@@ -66,12 +71,12 @@ static void ask(struct cpu *cpu, const struct claimant *all, uint32_t n, const s
     d->on = signal_raise(cpu, arch_pa(q) >> ABI_PAGE_SHIFT, 0) != 0;
 }
 
-void delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_t n)
+void delegate_run(struct cpu *cpu, uint32_t n)
 {
     struct instance *in = cpu->instance;
     struct delegate *d = &in->delegate;
-    struct claimant limit[ALLOCATION_CLAIMANTS];
-    bool same = match(in, all, n, limit);
+    struct claimant *all = in->claimant;
+    bool same = match(in, n);
     uint64_t now = arch_now(), patience = ALLOCATION_PATIENCE * in->slice,
              pause = same ? ALLOCATION_AGAIN * in->slice : in->slice / 4;
 
@@ -81,15 +86,15 @@ void delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_
     }
     if (!d->open && now - d->asked >= pause) {
         d->asked = now;
-        ask(cpu, all, n, limit);
+        ask(cpu, n);
     }
     device_alarm(cpu, ALLOCATION_PAGE / 2, d->asked + (d->open ? patience : pause));
-    bool good = d->on && d->holds && fits(in->cpus, all, limit, n);
-    fair_share(f, all, n);
+    bool good = d->on && d->holds && fits(in, all, n);
+    fair_share(&in->fair, all, n);
     if (good) {
-        fair_share(f, limit, n);
+        fair_share(&in->fair, in->limit, n);
         for (uint32_t i = 0; i < n; i++) {
-            all[i].gets = limit[i].gets;
+            all[i].gets = in->limit[i].gets;
             all[i].most = all[i].most < all[i].gets ? all[i].gets : all[i].most;
         }
     }
@@ -97,9 +102,10 @@ void delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_
 
 // ---- answers --------------------------------------------------------------------------------------------------
 
-static bool accept(const struct instance *in, struct delegate *d, const struct allocation_answer *a)
+static bool accept(struct instance *in, const struct allocation_answer *a)
 {
-    struct claimant limit[ALLOCATION_CLAIMANTS];
+    struct delegate *d = &in->delegate;
+    struct claimant *limit = in->limit;
     uint32_t sum = 0;
 
     if (load_relaxed(&a->count) != d->count) {
@@ -112,7 +118,7 @@ static bool accept(const struct instance *in, struct delegate *d, const struct a
             return false;
         }
     }
-    if (sum > in->cpus || !fits(in->cpus, d->claim, limit, d->count)) {
+    if (sum > in->cpus || !fits(in, d->claim, d->count)) {
         return false;
     }
     for (uint32_t i = 0; i < d->count; i++) {
@@ -135,7 +141,7 @@ err_t delegate_answer(struct cpu *cpu)
                                .asked = arch_now() - ALLOCATION_AGAIN * in->slice};
         return ERR_OK;
     }
-    if (!d->on || number != d->number || !accept(in, d, a)) {
+    if (!d->on || number != d->number || !accept(in, a)) {
         question(in)->refused++;
         return ERR_INVAL;
     }

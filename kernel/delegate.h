@@ -21,8 +21,8 @@ struct delegate {                              // all l
     uint32_t most[ALLOCATION_CLAIMANTS];       // that each may have, while an answer holds
 };
 
-// Somebody has taken over: ask what is to be asked, and deal the n claimants what his answer leaves of fair shares.
-// Arguments as of fair_share().
-void  delegate_run(struct cpu *cpu, struct fair *f, struct claimant *all, uint32_t n);
+// Somebody has taken over: ask what is to be asked, and deal the n claimants what his answer leaves of fair shares, in
+// the instance's `fair` and `claimant`, as fair_share() does.
+void  delegate_run(struct cpu *cpu, uint32_t n);
 // The answer's page was signalled.
 err_t delegate_answer(struct cpu *cpu);

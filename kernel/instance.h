@@ -102,6 +102,10 @@ struct instance {
     pa_t          system;                     // I  the system pages
     struct system_info  *info;                // I
     struct system_stats *stats;               // l
+
+    // What the policy computes with (allocator.c, delegate.c); none of it is kept from one time to the next.
+    struct fair   fair, trial[2];             // l
+    struct claimant claimant[CLAIMANTS_MOST], limit[CLAIMANTS_MOST]; // l  who claims; with what an answer leaves them
 };
 
 static inline struct appkernel *kernel_find(struct instance *in, oid_t id)
