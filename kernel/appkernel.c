@@ -208,7 +208,7 @@ static err_t narrow(struct cpu *cpu, struct appkernel *k, const struct grant *g)
     return release_places(cpu, k) ? ERR_OK : (err_t)ERR_RESTART;
 }
 
-err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint32_t access)
+err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint64_t access)
 {
     struct instance *in = cpu->instance;
     uint64_t key = group << 32 | count << 2 | access;

@@ -48,6 +48,6 @@ void  appkernel_fill(struct instance *in, struct appkernel *k, const struct kern
 // One bounded step of an unload; true when the slot is free.
 bool  appkernel_unload_step(struct cpu *cpu, struct appkernel *k);
 // Set rights on page groups, unloading what they no longer cover, step by step (ERR_RESTART).
-err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint32_t access);
+err_t appkernel_grant(struct cpu *cpu, struct appkernel *k, uint64_t group, uint64_t count, uint64_t access);
 // A lock counts only while everything the object depends on is locked.
 bool  appkernel_pinned(const struct appkernel *k);

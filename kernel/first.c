@@ -142,12 +142,10 @@ static void fill_info(struct first *f)
         .kernel = s->kernel, .space = s->space, .thread = s->thread, .system = f->in->system,
         .archive = f->boot->archive, .archive_length = f->boot->archive_length, .channel = page_of(f, PAGE_CHANNEL),
         .frame_states = page_of(f, PAGE_FRAME_STATES), .first_frame = 0, .frame_count = f->k->frame_count,
+        .devices = (1u << DEVICES) - 1, .device_signals = 1, .ranges = s->ranges < 8 ? s->ranges : 8,
         .limits = {f->k->limits.max_priority, f->k->limits.locked_spaces, f->k->limits.locked_threads,
                    f->k->limits.locked_mappings},
     };
-    i->devices = (1u << DEVICES) - 1;
-    i->device_signals = 1;
-    i->ranges = s->ranges < 8 ? s->ranges : 8;
     memcpy(i->range, s->range, i->ranges * sizeof(i->range[0]));
     i->free = i->range[0].base;
     s->archive = i->archive;

@@ -38,7 +38,6 @@ void sizes_read(struct sizes *s, const struct boot_info *info)
     check("mappings", s->mappings, 16 * info->cpus, 1 << 23);
     check("slice (microseconds)", slice_us, 10, 1000000);
     check("turns", s->turns, 0, 1 << 16);
-    s->cpus = info->cpus;
     s->slice = slice_us * (info->tsc_hz / 1000000);
     s->memory_end = info->usable.r[info->usable.count - 1].end;
     uint64_t large = s->memory_end / ABI_LARGE + 1;
@@ -78,7 +77,7 @@ static void objects_create(struct instance *in, struct boot_info *info, const st
     in->state_mask = (uint32_t)buckets - 1;
     for (uint32_t i = 0; i < s->kernels; i++) {
         kernels[i].rights = take(info, s->groups / 4 + 1);
-        kernels[i].share = take(info, s->cpus * sizeof(struct share));
+        kernels[i].share = take(info, info->cpus * sizeof(struct share));
     }
 }
 

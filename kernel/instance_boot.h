@@ -7,7 +7,7 @@
 bool option_number(const char *cmdline, const char *name, uint64_t otherwise, uint64_t *value);
 
 struct sizes {
-    uint64_t cpus, kernels, spaces, threads, mappings, locked, tables, buckets, groups;
+    uint64_t kernels, spaces, threads, mappings, locked, tables, buckets, groups;
     uint64_t slice;               // ticks
     uint64_t jitter;              // seed of random preemption, 0: none
     uint64_t turns;               // as in struct system_info

@@ -39,13 +39,6 @@ bool pmap_has_free(const struct instance *in, bool locked, uint32_t count)
     return (locked ? in->stats->free_locked_mappings : in->stats->free_mappings) >= count;
 }
 
-// So many records of a chain were looked at.  Locked ones come on top of the ways, and are few; they must not use up
-// the step before its work is done.
-static void walked(struct instance *in, uint32_t count)
-{
-    in->work += count < PMAP_WAYS ? count : PMAP_WAYS;
-}
-
 // Take a free record of a pool.
 static struct record *record_take(struct instance *in, bool locked)
 {
@@ -137,7 +130,8 @@ struct record *pmap_find(struct instance *in, uint64_t pfn, uint32_t space, uint
         r = bucket_next(in, r);
         count++;
     }
-    walked(in, count);
+    // Locked ones come on top of the ways, and are few; they must not use up the step before its work is done.
+    in->work += count < PMAP_WAYS ? count : PMAP_WAYS;
     return r;
 }
 

@@ -63,10 +63,7 @@ static err_t sys_kernel_grant(struct call *c)
 {
     struct appkernel *k = kernel_find(c->in, c->a[0]);
 
-    if (k == NULL) {
-        return ERR_STALE;
-    }
-    return c->a[3] > GROUP_WRITE ? ERR_INVAL : appkernel_grant(c->cpu, k, c->a[1], c->a[2], (uint32_t)c->a[3]);
+    return k == NULL ? ERR_STALE : appkernel_grant(c->cpu, k, c->a[1], c->a[2], c->a[3]);
 }
 
 static err_t sys_kernel_share(struct call *c)

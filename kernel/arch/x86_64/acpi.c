@@ -3,32 +3,28 @@
 
 enum { TABLES_MOST = 256, RSDP_OLD = 20, RSDP_NEW = 36 };
 
-// A table at pa, or NULL if it lies outside the map or is damaged.
-static const uint8_t *table_at(pa_t pa, const char *signature, size_t *length)
+// A table at pa; no bytes if it lies outside the map or is damaged.
+static struct bytes table_at(pa_t pa, const char *signature)
 {
+    const struct bytes none = {NULL, 0};
     pa_t limit = paging_map_limit();
 
     if (pa == 0 || pa >= limit || limit - pa < ACPI_HEADER) {
-        return NULL;
+        return none;
     }
-    const uint8_t *p = arch_phys(pa);
-    *length = acpi_table_length(p);
-    return *length != 0 && limit - pa >= *length && acpi_table_ok(p, *length, signature) ? p : NULL;
+    struct bytes b = {arch_phys(pa), acpi_table_length(arch_phys(pa))};
+    return b.length != 0 && limit - pa >= b.length && acpi_table_ok(b.p, b.length, signature) ? b : none;
 }
 
 // The last table of this kind in the list is taken; there is one of each.
-static void each(const uint8_t *list, size_t length, bool wide, const char *signature,
-                 void (*read)(struct acpi_facts *, struct bytes))
+static void each(struct bytes list, bool wide, const char *signature, void (*read)(struct acpi_facts *, struct bytes))
 {
-    for (unsigned i = 0; i < TABLES_MOST; i++) {
-        pa_t pa = acpi_list_entry(list, length, wide, i);
-        size_t size;
-        if (pa == 0) {
-            break;
-        }
-        const uint8_t *t = table_at(pa, signature, &size);
-        if (t != NULL) {
-            read(&machine.acpi, (struct bytes){t, size});
+    pa_t pa;
+
+    for (unsigned i = 0; i < TABLES_MOST && (pa = acpi_list_entry(list.p, list.length, wide, i)) != 0; i++) {
+        struct bytes b = table_at(pa, signature);
+        if (b.length != 0) {
+            read(&machine.acpi, b);
         }
     }
 }
@@ -37,7 +33,6 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at)
 {
     pa_t list_at;
     bool wide;
-    size_t size, size_dsdt;
 
     acpi_facts_init(&machine.acpi);
     if (length == 0 && rsdp_at != 0 && rsdp_at < paging_map_limit() - RSDP_NEW) {
@@ -47,18 +42,15 @@ bool acpi_read(const uint8_t *rsdp, uint32_t length, pa_t rsdp_at)
     if (length == 0 || !acpi_root_read(rsdp, length, &list_at, &wide)) {
         return false;
     }
-    const uint8_t *list = table_at(list_at, wide ? "XSDT" : "RSDT", &size);
-    if (list == NULL) {
+    struct bytes list = table_at(list_at, wide ? "XSDT" : "RSDT");
+    if (list.length == 0) {
         return false;
     }
-    each(list, size, wide, "APIC", acpi_madt_read);
-    each(list, size, wide, "SRAT", acpi_srat_read);
-    each(list, size, wide, "SLIT", acpi_slit_read);
-    each(list, size, wide, "HPET", acpi_hpet_read);
-    each(list, size, wide, "FACP", acpi_fadt_read);
-    const uint8_t *dsdt = table_at(machine.acpi.dsdt, "DSDT", &size_dsdt);
-    if (dsdt != NULL) {
-        acpi_dsdt_read(&machine.acpi, (struct bytes){dsdt, size_dsdt});
-    }
+    each(list, wide, "APIC", acpi_madt_read);
+    each(list, wide, "SRAT", acpi_srat_read);
+    each(list, wide, "SLIT", acpi_slit_read);
+    each(list, wide, "HPET", acpi_hpet_read);
+    each(list, wide, "FACP", acpi_fadt_read);
+    acpi_dsdt_read(&machine.acpi, table_at(machine.acpi.dsdt, "DSDT"));
     return true;
 }

@@ -27,7 +27,6 @@ struct machine {                               // I
     pa_t     trampoline;
     bool     apic_wide;                        // x2APIC
     bool     has_umip, has_large_gib, has_tsc_aux;
-    uint64_t apic_hz;
     uint64_t apic_factor;                      // APIC timer counts for a tick of the clock, times 2^32
 };
 extern struct machine machine;

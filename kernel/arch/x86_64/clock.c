@@ -109,11 +109,11 @@ void clock_calibrate(void)
     struct reading b = reading_take(&r);
     uint64_t elapsed = (b.reference - a.reference) & r.mask;
     machine.info.tsc_hz = (b.tsc - a.tsc) * r.hz / elapsed;
-    machine.apic_hz = (uint64_t)(a.apic - b.apic) * r.hz / elapsed;
-    if (machine.info.tsc_hz < 1000000 || machine.apic_hz < 1000000) {
+    uint64_t apic_hz = (uint64_t)(a.apic - b.apic) * r.hz / elapsed;
+    if (machine.info.tsc_hz < 1000000 || apic_hz < 1000000) {
         boot_refuse("the clock or the timer stands still");
     }
-    machine.apic_factor = (machine.apic_hz << 32) / machine.info.tsc_hz;
+    machine.apic_factor = (apic_hz << 32) / machine.info.tsc_hz;
     apic_init();
 }
 
