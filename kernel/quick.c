@@ -3,47 +3,42 @@
 #include "quick.h"
 
 // Load the mapping that a call's registers name.
-static inline __attribute__((always_inline)) bool load(struct instance *in, struct cpu *cpu, oid_t id)
+static inline __attribute__((always_inline)) bool load(struct cpu *cpu, oid_t id)
 {
+    struct instance *in = cpu->instance;
     const struct thread *t = cpu->thread;
     const struct frame *f = cpu->frame;
     struct space *s;
 
-    return t->o.id != 0 && space_get(in, id, &s) &&
-           load_quick(in, t->kern, s, load_relaxed(&f->rsi), load_relaxed(&f->rdx), load_relaxed(&f->r10));
+    if (!instance_try(cpu)) {
+        return false;
+    }
+    bool done = t->o.id != 0 && space_get(in, id, &s) &&
+                load_quick(in, t->kern, s, load_relaxed(&f->rsi), load_relaxed(&f->rdx), load_relaxed(&f->r10));
+    instance_unlock(cpu);
+    return done;
 }
 
 static void load_way(struct cpu *cpu)
 {
-    struct instance *in = cpu->instance;
-
-    if (instance_try(cpu)) {
-        bool done = load(in, cpu, load_relaxed(&cpu->frame->rdi));
-        instance_unlock(cpu);
-        if (done) {
-            cpu->frame->rax = ERR_OK;
-            cpu->frame->rdx = 0;
-            return;
-        }
+    if (load(cpu, load_relaxed(&cpu->frame->rdi))) {
+        cpu->frame->rax = ERR_OK;
+        cpu->frame->rdx = 0;
+    } else {
+        syscall_run(cpu, cpu->thread, SYS_mapping_load);
     }
-    syscall_run(cpu, cpu->thread, SYS_mapping_load);
 }
 
 // In a handler: map what the program missed, and go back to it.  The second part needs no lock.
 static void load_and_resume_way(struct cpu *cpu)
 {
-    struct instance *in = cpu->instance;
     oid_t id = load_relaxed(&cpu->frame->rdi);
 
-    if (instance_try(cpu)) {
-        bool done = cpu->thread->depth > 0 && load(in, cpu, id);
-        instance_unlock(cpu);
-        if (done) {
-            trap_resume(cpu, id);
-            return;
-        }
+    if (cpu->thread->depth > 0 && load(cpu, id)) {
+        trap_resume(cpu, id);
+    } else {
+        syscall_run(cpu, cpu->thread, SYS_mapping_load_and_resume);
     }
-    syscall_run(cpu, cpu->thread, SYS_mapping_load_and_resume);
 }
 
 // One page, from the beginning.
