@@ -16,11 +16,9 @@
 //     The machine clears the flag.
 // Everything runs with interrupts off, except the halt.
 #pragma once
-#include <abi/types.h>
 #include <abi/frame.h>
 
-struct cpu;
-struct boot_info;
+#include "names.h"
 
 // Page-table entries.  Tables have 512 entries of 64 bits at four levels: 3 is the root, 0 a leaf table.
 typedef uint64_t pte_t;

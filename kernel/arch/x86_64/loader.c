@@ -23,7 +23,7 @@ struct memory {                                // as both say it
 _Static_assert(sizeof(struct pvh_info) == 56 && sizeof(struct pvh_module) == PVH_MODULE, "PVH");
 _Static_assert(sizeof(struct memory) == PVH_MAP_ENTRY, "PVH");
 
-static const char *pvh_read(struct loader *l, pa_t information, const void *(*at)(pa_t))
+static const char *pvh_read(struct loader *l, pa_t information, void *(*at)(pa_t))
 {
     const struct pvh_info *info = at(information);
 
@@ -37,7 +37,6 @@ static const char *pvh_read(struct loader *l, pa_t information, const void *(*at
     for (uint32_t i = 0; i < info->map_entries; i++) {
         memmap_add(&l->map, map[i].base, map[i].length, map[i].type == MEMORY_USABLE);
     }
-    l->modules = info->modules;
     if (info->modules != 0) {
         const struct pvh_module *module = at(info->module_list);
         l->archive = module->base;
@@ -90,7 +89,7 @@ static void mb2_tag_read(struct loader *l, const struct mb2_tag *tag)
         memcpy(l->cmdline, data, n);
     } else if (tag->type == TAG_MODULE && tag->size >= sizeof(struct mb2_module)) {
         const struct mb2_module *m = (const struct mb2_module *)tag;
-        if (l->modules++ == 0 && m->end > m->base) {
+        if (l->archive_length == 0 && m->end > m->base) {
             l->archive = m->base;
             l->archive_length = m->end - m->base;
         }
@@ -102,7 +101,7 @@ static void mb2_tag_read(struct loader *l, const struct mb2_tag *tag)
     }
 }
 
-static const char *mb2_read(struct loader *l, pa_t information, const void *(*at)(pa_t))
+static const char *mb2_read(struct loader *l, pa_t information, void *(*at)(pa_t))
 {
     const char *info = at(information);
     uint32_t total = *(const uint32_t *)info;
@@ -127,7 +126,7 @@ static const char *mb2_read(struct loader *l, pa_t information, const void *(*at
     return l->map.usable.count == 0 ? "the loader gives no memory map" : NULL;
 }
 
-const char *loader_read(struct loader *l, uint32_t protocol, pa_t information, const void *(*at)(pa_t))
+const char *loader_read(struct loader *l, uint32_t protocol, pa_t information, void *(*at)(pa_t))
 {
     memset(l, 0, sizeof(*l));
     return protocol == LOADER_PVH ? pvh_read(l, information, at) : mb2_read(l, information, at);

@@ -12,7 +12,6 @@ struct loader {
     struct memmap map;
     pa_t     archive;                          // first module, 0: none
     uint64_t archive_length;
-    uint32_t modules;
     uint8_t  rsdp[36];                         // Multiboot2: a copy of the ACPI root pointer
     uint32_t rsdp_length;                      // 0: none
     pa_t     rsdp_at;                          // PVH: where it is
@@ -20,4 +19,4 @@ struct loader {
 };
 
 // NULL, or why the loader's information cannot be used.
-const char *loader_read(struct loader *l, uint32_t protocol, pa_t information, const void *(*at)(pa_t));
+const char *loader_read(struct loader *l, uint32_t protocol, pa_t information, void *(*at)(pa_t));

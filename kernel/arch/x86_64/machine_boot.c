@@ -13,11 +13,6 @@ enum { LOW_BEGIN = 0x1000, LOW_END = 0xa0000 };
 // Large and used once: not on the stack.
 static struct loader loader;
 
-static const void *boot_at(pa_t pa)
-{
-    return arch_phys(pa);
-}
-
 // The boot processor becomes number 0, the others follow in ACPI's order.
 static void cpus_order(void)
 {
@@ -80,7 +75,7 @@ va_t machine_boot(uint32_t protocol, uint32_t information)
     }
     cpu_features_find();
     paging_widen_boot_map();
-    const char *why = loader_read(&loader, protocol, information, boot_at);
+    const char *why = loader_read(&loader, protocol, information, arch_phys);
     if (why != NULL) {
         boot_refuse(why);
     }

@@ -184,7 +184,7 @@ static void random_maps(void **state)
 // ---- loaders ----------------------------------------------------------------------------------------------
 
 static uint8_t memory[65536] __attribute__((aligned(4096)));
-static const void *at(pa_t pa)
+static void *at(pa_t pa)
 {
     assert_true(pa < sizeof(memory));
     return memory + pa;
