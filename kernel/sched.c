@@ -130,12 +130,11 @@ err_t sched_wait(struct cpu *cpu, struct thread *t, uint64_t deadline)
     if (deadline != 0) {
         timer_insert(cpu, t);
     }
-    if (t->act == ACT_CLAIM && activation_blocked(cpu, t)) {
-        return (err_t)ERR_NO_RESULT;
-    }
-    cpu->resched = true;
-    if (t->act == ACT_BLOCKED) {
-        activation_handling(t, false);
+    if (t->act != ACT_CLAIM || !activation_blocked(cpu, t)) {
+        cpu->resched = true;
+        if (t->act == ACT_BLOCKED) {
+            activation_handling(t, false);
+        }
     }
     return (err_t)ERR_NO_RESULT;
 }

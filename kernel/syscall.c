@@ -92,11 +92,8 @@ static err_t sys_kernel_limits(struct call *c)
         return ERR_STALE;
     }
     err_t e = usercopy_in(c->cpu, &l, c->a[1], sizeof(l), &c->bad);
-    if (e != ERR_OK) {
-        return e;
-    }
-    e = quota_check(c->in, k, &l);
-    return e == ERR_OK ? quota_change(c->cpu, k, &l) : e;
+    e = e != ERR_OK ? e : quota_check(c->in, k, &l);
+    return e != ERR_OK ? e : quota_change(c->cpu, k, &l);
 }
 
 static err_t sys_space_load(struct call *c)

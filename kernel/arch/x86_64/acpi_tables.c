@@ -205,18 +205,11 @@ void acpi_fadt_read(struct acpi_facts *f, struct bytes b)
 static bool aml_byte(struct bytes b, size_t *at, uint8_t *value)
 {
     uint8_t op = (uint8_t)field(b, *at, 1);
+    bool is_value = op <= 1;            // Zero, One
 
-    if (*at >= b.length) {
-        return false;
-    }
-    if (op <= 1) {                      // Zero, One
-        *value = op;
-        *at += 1;
-        return true;
-    }
-    *value = (uint8_t)field(b, *at + 1, 1);
-    *at += 2;
-    return op == 0x0a && *at <= b.length;
+    *value = is_value ? op : (uint8_t)field(b, *at + 1, 1);
+    *at += is_value ? 1 : 2;
+    return (is_value || op == 0x0a) && *at <= b.length;
 }
 
 // Name (_S5_, Package (n) {a, b, ...})
