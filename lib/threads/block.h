@@ -33,7 +33,9 @@ INLINE struct thread *next_thread(void)
     guard_give(&r->lock);
     return next != NULL ? next : idle_claim();
 }
-INLINE void give_back(struct thread *next)
+// If it is a thread, others may have seen that none was ready meanwhile, and gone: so whoever runs here next looks
+// whether processors are to be had, the caller or whom it hands to (AFTER_MORE), else an idle flow.
+INLINE void give_back(struct thread *next, uint32_t *after)
 {
     if (next == NULL) {
         return;
@@ -44,6 +46,7 @@ INLINE void give_back(struct thread *next)
         struct ready *r = ready_take();
         ready_put(r, next, true);
         guard_give(&r->lock);
+        *after |= AFTER_MORE;
     }
 }
 // ---- waiting --------------------------------------------------------------------------------------------------
@@ -68,7 +71,7 @@ INLINE _Noreturn void do_not_block(struct thread *self, enum thread_status resul
 {
     self->result = result;
     guard_give(guard);
-    give_back(next);
+    give_back(next, &self->after);
     switch_back(frame);
 }
 // The caller is going to look at what it waits for under this guard; who wants to end the wait sees that or is seen.

@@ -108,6 +108,9 @@ INLINE _Noreturn void pass_and_block(struct thread *self, struct mutex *m, struc
         self->woken = w;
         block(NULL, &m->guard, frame);
     }
+    if (unusual(&self->after)) {
+        w->after |= self->after & AFTER_MORE;
+    }
     hand_to(w, ready_here(), &m->guard);
 }
 // Under the guard: whether the caller may wait.
@@ -174,10 +177,10 @@ CRITICAL void body_condition_wait_any(struct thread *self, struct mutex *m, stru
         }
         guard_give(&m->guard);
         if (next != NULL) {
-            give_back(next);
+            give_back(next, &self->after);
             next = NULL;
         } else {
-            next = next_thread();
+            next = unusual(&self->after) && self->after & AFTER_MORE ? idle_claim() : next_thread();
         }
     }
     publish(self, &c->waiters, frame);

@@ -30,7 +30,7 @@ CRITICAL void body_join(struct thread *self, struct thread *t)
     guard_take(&t->done.guard);
     if (__builtin_expect(t->done.word != 0 || t->done.waiters.last != NULL, 0) || unusual_pair(&self->after)) {
         guard_give(&t->done.guard);
-        give_back(next);
+        give_back(next, &self->after);
         GO_ON_WAITING(body_join_any, rdx, "D"(self), "S"(t));
     }
     save_straight(self);
@@ -40,7 +40,7 @@ CRITICAL void body_join(struct thread *self, struct thread *t)
 }
 CRITICAL void body_join_any(struct thread *self, struct thread *t, struct switch_frame *frame)
 {
-    struct thread *next = next_thread();
+    struct thread *next = self->after & AFTER_MORE ? idle_claim() : next_thread();
     uint32_t stop;
 
     announce(self, (struct mutex *)&t->done);
@@ -95,6 +95,7 @@ CRITICAL void critical_exit_any(void *value, struct thread *self)
 {
     struct thread *next = NULL, *w;
     struct free_list free;
+    uint32_t after = 0;
 
     self->value = value;
     for (;;) {
@@ -105,9 +106,9 @@ CRITICAL void critical_exit_any(void *value, struct thread *self)
         }
         guard_give(&self->done.guard);
         if (next == NULL) {
-            next = next_thread();
+            next = after ? idle_claim() : next_thread();
         } else {                                     // somebody came meanwhile
-            give_back(next);
+            give_back(next, &after);
             next = NULL;
         }
     }
@@ -118,6 +119,7 @@ CRITICAL void critical_exit_any(void *value, struct thread *self)
     if (w != NULL) {
         w = joiner(self);
         w->got = value;
+        w->after |= after;
     }
     guard_give(&self->done.guard);
     free = free_list_of(self);

@@ -66,14 +66,17 @@ CRITICAL struct thread *critical_take(struct ready *from)
     guard_give(&from->lock);
     return t;
 }
-CRITICAL bool critical_empty(struct ready *r)
+CRITICAL uint32_t critical_listed(struct ready *r)
 {
-    bool empty;
+    uint32_t listed = 0;
 
     guard_take(&r->lock);
-    empty = r->bits == 0;
+    if (r->bits != 0) {
+        uint32_t p = (uint32_t)__builtin_ctz(r->bits);
+        listed = r->bits == 1u << p && r->first[p] == r->last[p] ? 1 : 2;
+    }
     guard_give(&r->lock);
-    return empty;
+    return listed;
 }
 
 // ---- free records ---------------------------------------------------------------------------------------------

@@ -152,9 +152,11 @@ static void run_one(struct thread *self, struct package *p)
     }
     t = find(p, WORKER_READY);
     if (t != NULL) {
+        look_behind();
         critical_run(self, t, WORKER_READY, p);
     }
     if (p->some(p) && (t = find(p, PHASE_LEFT)) != NULL) {
+        look_behind();
         critical_run(self, t, PHASE_LEFT, p);
     }
 }
@@ -168,21 +170,29 @@ void packages_run(struct thread *self)
         run_one(self, at((first + i) % n));
     }
 }
-static bool empty(struct package *p)
+// Of workers that are left one begins; it asks for others if there is work for them.
+static uint32_t ready(struct package *p)
 {
-    return p == NULL || __atomic_load_n(&p->running, __ATOMIC_SEQ_CST) >= (int32_t)p->processors ||
-           (find(p, WORKER_READY) == NULL && (find(p, PHASE_LEFT) == NULL || !p->some(p)));
-}
-bool packages_empty(void)
-{
-    uint32_t n = __atomic_load_n(&packages, __ATOMIC_SEQ_CST);
+    int32_t room = p != NULL ? (int32_t)p->processors - __atomic_load_n(&p->running, __ATOMIC_SEQ_CST) : 0;
+    uint32_t n = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        if (!empty(at(i))) {
-            return false;
-        }
+    for (uint32_t i = 0; room > 0 && i < package_workers(p) && n < 2; i++) {
+        n += __atomic_load_n(&p->local[i], __ATOMIC_ACQUIRE) != NULL &&
+             __atomic_load_n(&p->flow[i]->phase, __ATOMIC_SEQ_CST) == WORKER_READY;
     }
-    return true;
+    if ((int32_t)n < room && n < 2 && find(p, PHASE_LEFT) != NULL && p->some(p)) {
+        n++;
+    }
+    return (int32_t)n < room ? n : (uint32_t)room;
+}
+uint32_t packages_ready(void)
+{
+    uint32_t n = __atomic_load_n(&packages, __ATOMIC_SEQ_CST), all = 0;
+
+    for (uint32_t i = 0; i < n && all < 2; i++) {
+        all += ready(at(i));
+    }
+    return all;
 }
 void package_ask(void)
 {

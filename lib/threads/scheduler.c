@@ -3,8 +3,10 @@
 // A scheduler flow (a handler that is through, or an idle flow) owns nothing but its stack.  It runs the first of its
 // own ready list, else of the one with the highest thread, spins for a moment, then gives its processor back.  `wanted`
 // is lowered first and the lists are looked at under their locks after that: who makes a thread ready takes the lock
-// of a list before it reads `wanted`, so either sees the other.  Threads in the hands of a handler, or not told yet,
-// are on no list, and `wanted` may be lowered meanwhile: who makes them ready says how many they are.
+// of a list before it reads `wanted`, so either sees the other.  But it may be dropped between these, and threads may
+// be on no list just then, since a handler or a timer is about to make them ready.  So a scheduler that is to run
+// something looks whether it leaves more behind: then it wants one more than there are, and who comes looks again.
+// lib/threads/model/wanted.pml has all of this.
 //
 // Scheduler Activations, 3.2; FastThreads: per-processor ready lists, look in the others', spin.
 #include "threads_impl.h"
@@ -23,14 +25,15 @@ static struct ready *highest(void)
     }
     return best;
 }
-static bool all_empty(void)
+// What is ready, of threads and of packages; not all of it, if that is more than one.
+static uint32_t all_ready(void)
 {
-    for (uint32_t p = 0; p < threads.machine.cpus; p++) {
-        if (!critical_empty(&threads.ready[p])) {
-            return false;
-        }
+    uint32_t ready = 0;
+
+    for (uint32_t p = 0; p < threads.machine.cpus && ready < 2; p++) {
+        ready += critical_listed(&threads.ready[p]);
     }
-    return packages_empty();
+    return ready < 2 ? ready + packages_ready() : ready;
 }
 static bool wanted_swing(uint32_t from, uint32_t to)
 {
@@ -74,9 +77,8 @@ static void give_up(struct thread *self)
     if (wanted >= held && wanted != 0 && !wanted_swing(wanted, wanted - 1)) {
         return;
     }
-    if (!all_empty()) {
-        scheduler_want();
-        return;
+    if (all_ready() != 0) {
+        return;                          // what was lowered is raised by who runs that
     }
     count(&threads.count.released, 1);
     threads_leave();
@@ -97,7 +99,7 @@ static void run_timers(struct thread *self)
 {
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
         __atomic_store_n(&self->phase, PHASE_LOCKS, __ATOMIC_SEQ_CST);
-        scheduler_need(timers_run(self));
+        timers_run(self);
         timers_arm();
         scheduler_free(self);
     }
@@ -115,10 +117,12 @@ void scheduler_loop(void)
             packages_run(self);
         }
         if (*(volatile uint32_t *)&from->bits != 0) {
+            look_behind();
             critical_schedule(self, from);
         }
         from = highest();
         if (from != NULL) {
+            look_behind();
             count(&threads.count.stolen, 1);
             critical_schedule(self, from);
         } else if (spins >= threads.setup.spins) {
@@ -144,36 +148,42 @@ void scheduler_adopt(void)
         }
     }
 }
-static bool want(uint32_t from, uint32_t to)
+// False: others have changed it.
+static bool raise(uint32_t from, uint32_t to)
 {
-    bool mine = wanted_swing(from, to);
-
-    if (mine && to > threads.machine.kernel->held && threads.machine.kernel->helps != 0) {
+    if (to > threads.setup.processors) {
+        to = threads.setup.processors;
+    }
+    if (from >= to) {
+        return true;
+    }
+    if (!wanted_swing(from, to)) {
+        return false;
+    }
+    if (to > threads.machine.kernel->held && threads.machine.kernel->helps != 0) {
         count(&threads.count.asked, 1);
         threads.machine.processors();
     }
-    return mine;
+    return true;
 }
+// More than there are: one that was dropped may have lowered `wanted` and still be held.
 void scheduler_want(void)
 {
-    uint32_t wanted = *(volatile uint32_t *)threads.wanted;
+    uint32_t held = *(volatile uint32_t *)&threads.machine.kernel->held, wanted;
 
-    if (wanted < threads.setup.processors) {
-        (void)want(wanted, wanted + 1);
-    }
-}
-// One of them takes the caller's processor, and each other one that is held may be busy.
-void scheduler_need(uint32_t runnable)
-{
-    uint32_t need = *(volatile uint32_t *)&threads.machine.kernel->held + runnable - 1, wanted;
-
-    if (runnable == 0) {
-        return;
-    }
-    if (need > threads.setup.processors) {
-        need = threads.setup.processors;
-    }
     do {
         wanted = *(volatile uint32_t *)threads.wanted;
-    } while (wanted < need && !want(wanted, need));
+    } while (!raise(wanted, (wanted > held ? wanted : held) + 1));
+}
+void scheduler_look(void)
+{
+    uint32_t ready = all_ready(), need, wanted;
+
+    if (ready == 0) {
+        return;
+    }
+    need = *(volatile uint32_t *)&threads.machine.kernel->held + (ready > 1);
+    do {
+        wanted = *(volatile uint32_t *)threads.wanted;
+    } while (!raise(wanted, need));
 }

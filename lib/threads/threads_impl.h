@@ -60,6 +60,7 @@ enum after_wait {
     AFTER_LATE = 1,                      // it was switched to although a higher one was ready
     AFTER_TIMED = 2,                     // it has a timer
     AFTER_KERNEL = 4,                    // always, of a kernel thread: the wait itself
+    AFTER_MORE = 8,                      // a thread that was to run instead was given back
 };
 
 struct thread {
@@ -208,7 +209,7 @@ void critical_stop(struct thread *self, struct thread *t, uint32_t reason);
 bool critical_detach(struct thread *t, bool *exited);
 void critical_ready(struct thread *self, struct thread *t);
 struct thread *critical_take(struct ready *from);    // the first ready thread, or NULL
-bool critical_empty(struct ready *r);            // under its lock
+uint32_t critical_listed(struct ready *r);       // under its lock: how many threads there are, 2 for more
 // Begin a thread with a record of this processor's, like the caller's: *thread is written first, and NULL comes back.
 // Else there is none: `thread` comes back, and self->forks is the rest.
 struct thread **critical_fork(struct thread *self, struct thread **thread, void *(*fn)(void *), void *argument);
@@ -246,9 +247,9 @@ void scheduler_free(struct thread *self);        // a flow becomes a scheduler
 void scheduler_adopt(void);                      // take what is on lists of processors that are not held
 void scheduler_waited(struct thread *self);      // it is not in `wait` any more
 void scheduler_want(void);                       // there may be more to run than processors
-void scheduler_need(uint32_t runnable);          // so many are ready now that were on no list
-uint32_t timers_run(struct thread *self);        // what is due; gives how many threads that were
-uint32_t timers_look(struct thread *self);       // the same, and what is next, if there is something
+void scheduler_look(void);                       // wants processors for what is ready, if the caller runs one of that
+void timers_run(struct thread *self);            // what is due
+void timers_look(struct thread *self);           // the same, and what is next, if there is something
 void timers_arm(void);
 void timers_tick(void);                          // timers are used, from now on
 void timers_again(void);                         // at an upcall for machine.alarm
@@ -257,7 +258,7 @@ void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
 void thread_record(struct thread *t, enum thread_kind kind);
 void packages_run(struct thread *self);          // a scheduler: run a worker of some package, or come back
-bool packages_empty(void);                       // no package has anything for one more processor
+uint32_t packages_ready(void);                   // for how many more processors packages have something, 2 for more
 void package_stopped(struct thread *worker);     // it was stopped, and has been saved
 void package_blocked(const struct thread *worker, int32_t more);     // so many more of its package run or are stopped
 _Noreturn void package_end(void *none);          // where a worker goes on after a fault that nobody has heard
@@ -271,11 +272,22 @@ static inline struct ready *ready_here(void)
     __asm__ volatile("imull %1, %%gs:4, %k0" : "=r"(at) : "i"(sizeof(struct ready)));
     return (struct ready *)((char *)threads.ready + at);
 }
+static inline bool more_to_get(void)
+{
+    return __builtin_expect(*(volatile uint32_t *)threads.wanted < threads.setup.processors, 0);
+}
 // Somebody is ready and processors are to be had.
 static inline void more_to_run(void)
 {
-    if (__builtin_expect(*(volatile uint32_t *)threads.wanted < threads.setup.processors, 0)) {
+    if (more_to_get()) {
         scheduler_want();
+    }
+}
+// A scheduler is about to run something: whether it leaves more behind.
+static inline void look_behind(void)
+{
+    if (more_to_get()) {
+        scheduler_look();
     }
 }
 // A flow that has not run is at `ret`, at the top of its stack.

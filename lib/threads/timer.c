@@ -7,28 +7,23 @@
 // is asked for by the upcall.
 #include "threads_impl.h"
 
-uint32_t timers_run(struct thread *self)
+void timers_run(struct thread *self)
 {
-    uint64_t now = threads.machine.now();
     struct thread *t;
-    uint32_t ran = 0;
+
+    uint64_t now = threads.machine.now();
 
     while (*(volatile uint64_t *)&threads.first_until <= now && (t = critical_timer_due(now)) != NULL) {
         critical_stop(self, t, STOP_TIMEOUT);
         __atomic_fetch_sub(&t->stopping, 1, __ATOMIC_RELEASE);   // pairs with wait_end()
-        ran++;
     }
-    return ran;
 }
-uint32_t timers_look(struct thread *self)
+void timers_look(struct thread *self)
 {
-    uint32_t ran = 0;
-
     if (*(volatile uint64_t *)&threads.first_until <= threads.machine.now()) {
-        ran = timers_run(self);
+        timers_run(self);
         timers_arm();
     }
-    return ran;
 }
 static void ask(uint64_t until)
 {

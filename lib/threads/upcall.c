@@ -28,7 +28,6 @@ struct batch {
     struct thread *handlers;             // to be continued: with contexts that may hold locks
     struct thread *workers;              // of other packages, to be made ready
     bool adopt;                          // there may be lists of processors that are lost
-    uint32_t runnable;                   // those above; a handler that was continued may have had one
 };
 
 static bool between(uint64_t rip, const char *from, const char *to)
@@ -155,7 +154,6 @@ static void keep(struct thread *self, struct batch *b, struct thread *flow)
 {
     if (flow->kind == FLOW_THREAD) {
         count(&threads.count.ready, 1);
-        b->runnable++;
         flow->next = NULL;
         *(b->threads != NULL ? &b->last->next : &b->threads) = flow;
         b->last = flow;
@@ -163,7 +161,6 @@ static void keep(struct thread *self, struct batch *b, struct thread *flow)
     }
     if (flow->kind == FLOW_WORKER) {
         count(&threads.count.ready, 1);
-        b->runnable++;
         flow->next = b->workers;
         b->workers = flow;
         return;
@@ -268,19 +265,16 @@ static void take_event(struct thread *self, struct batch *b, const struct upcall
 // ---- 2, 3 -----------------------------------------------------------------------------------------------------
 
 // Let another handler go on; this one is continued when it is through, or has come to PHASE_LOCKS.
-static void go_on(struct thread *self, struct batch *b, struct thread *handler)
+static void go_on(struct thread *self, struct thread *handler)
 {
-    b->runnable++;
     handler->waiter = self;
     critical_continue(self, handler);
 }
-static void finish(struct thread *self, struct batch *b)
+static void finish(struct thread *self, struct thread *handlers)
 {
-    struct thread *handlers = b->handlers;
-
     for (struct thread *next; handlers != NULL; handlers = next) {
         next = handlers->next;
-        go_on(self, b, handlers);
+        go_on(self, handlers);
     }
     *(volatile uint32_t *)&self->phase = PHASE_LOCKS;    // first: stopped from here on, it is held as one of these
     if (*(struct thread *volatile *)&self->waiter != NULL) {
@@ -288,7 +282,7 @@ static void finish(struct thread *self, struct batch *b)
     }
     while ((handlers = *(struct thread *volatile *)&self->held) != NULL) {
         self->held = handlers->next;
-        go_on(self, b, handlers);
+        go_on(self, handlers);
     }
 }
 // The ring has an entry for each slot, so there is room.  No lock: with few slots left, who is stopped here cannot be
@@ -390,9 +384,9 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
         take_event(self, &b, &threads.machine.slot[slot]);
         slot = threads.machine.slot[slot].next;
     }
-    finish(self, &b);
+    finish(self, b.handlers);
     if (*(volatile uint64_t *)&threads.first_until != UINT64_MAX) {
-        b.runnable += timers_look(self); // first: whose time has come runs before its equals that were interrupted
+        timers_look(self);               // first: whose time has come runs before its equals that were interrupted
     }
     for (struct thread *t = b.threads, *next; t != NULL; t = next) {
         next = t->next;
@@ -407,7 +401,6 @@ void threads_handler(uint32_t first, uint32_t events, struct activation_kernel *
     }
     give_slots(first, events);
     recycle();
-    scheduler_need(b.runnable);
     scheduler_free(self);
     tell_rest();
     scheduler_loop();

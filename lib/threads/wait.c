@@ -31,6 +31,10 @@ struct thread *wait_after(struct thread *self)
     if (self->after & AFTER_KERNEL) {
         kernel_wait(self);
     }
+    if (self->after & AFTER_MORE) {
+        self->after &= ~(uint32_t)AFTER_MORE;
+        more_to_run();
+    }
     if (self->after & AFTER_LATE) {
         self->after &= ~(uint32_t)AFTER_LATE;
         thread_yield();

@@ -1,7 +1,7 @@
 // test_wanted.c - how many processors the program wants, when threads were in nobody's list for a while.
 //
 // A scheduler that finds all lists empty lowers `wanted`.  It does not see threads that were stopped and are about to
-// be told, are in the hands of a handler, or wait for a moment: whoever makes them ready has to raise it again.
+// be told, are in the hands of a handler, or wait for a moment: who runs one of them raises it again for those behind.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +101,14 @@ static void end(uint32_t wanted)
     }
 }
 
-// Three were stopped; two of their processors are lost, and one tells of all three.
+static void wait_until_wanted(uint32_t wanted)
+{
+    while (*(volatile uint32_t *)&host.machine.user->wanted != wanted) {
+        usleep(10);
+    }
+}
+
+// Three were stopped; two of their processors are lost, and one tells of all three.  Each that comes sees who is left.
 static void run_told(void)
 {
     uint32_t computers = COMPUTERS;
@@ -115,7 +122,11 @@ static void run_told(void)
     do_now(2, HOST_TAKE);
     host.machine.user->wanted = 1;       // as two schedulers leave it that came and went meanwhile
     do_now(0, HOST_TELL);
-    wait_for_any(COMPUTERS);
+    wait_until_wanted(2);
+    do_now(1, HOST_ADD);
+    wait_until_wanted(3);
+    do_now(2, HOST_ADD);
+    wait_for(COMPUTERS);
     end(COMPUTERS);
 }
 // One computes on the only processor that is wanted, and the moment of another one comes.
