@@ -80,6 +80,9 @@ static struct steal_job *steal_some(struct steal *s, struct steal_worker *self)
         if (job != NULL) {
             self->victim = v % n;
             __atomic_fetch_add(&s->stolen, 1, __ATOMIC_RELAXED);
+            if (deque_count(&victim->deque) != 0) {
+                package_more(&s->package);           // who was to take it may have been dropped
+            }
             return job;
         }
     }

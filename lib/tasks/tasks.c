@@ -49,6 +49,9 @@ static void take_queue(struct tasks *home, struct task_worker *self)
             push_list(home, in_order, in_order);
         }
     }
+    if (deque_count(&self->deque) > 1) {
+        package_more(&home->package);    // others may have seen nothing to do meanwhile
+    }
 }
 static struct task *find_task(struct tasks *home, struct task_worker *self)
 {
@@ -65,6 +68,9 @@ static struct task *find_task(struct tasks *home, struct task_worker *self)
         struct task_worker *victim = __atomic_load_n(&home->package.local[v % n], __ATOMIC_ACQUIRE);
         t = victim != NULL ? deque_steal(&victim->deque) : NULL;
         self->victim = v % n;
+        if (t != NULL && deque_count(&victim->deque) != 0) {
+            package_more(&home->package);
+        }
     }
     return t;
 }
