@@ -10,7 +10,7 @@
 // The text is written and executed in turn, a page at a time (lib/memory); what writes is in no page of the library's.
 #include "every.h"
 
-enum { BREAK = 0xf4, VECTOR = 13, FEW = 64 };    // HLT, and what comes of it; FEW: slots
+enum { BREAK = 0xf4, VECTOR = 13, FEW = 4 };     // HLT, and what comes of it; FEW: a fourth of the slots
 
 static uint32_t armed;
 bool breaks_gone = true;                 // since the last breaks_set()
@@ -77,7 +77,7 @@ void breaks_look(void)
 {
     const struct threads_machine *m = &threads.machine;
 
-    if (armed > 0 && m->user->slots_given - m->kernel->slots_taken < FEW) {
+    if (armed > 0 && m->user->slots_given - m->kernel->slots_taken < m->slots / FEW) {
         breaks_remove();
     }
 }

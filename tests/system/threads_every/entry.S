@@ -4,10 +4,10 @@
     .set INTERVAL, 4096 + 8              // activation_user.interval from activation_kernel, as in threads_native
     .set DISABLED, 4096 + 24
     .text
-    .globl every_entry
-every_entry:
+    .globl __wrap_threads_native_upcall
+__wrap_threads_native_upcall:            // the linker's: instead of what the program says
     cmpl $0, every_looks(%rip)
-    je threads_native_upcall
+    je __real_threads_native_upcall
     movl $1, %gs:DISABLED
     movq $0, %gs:INTERVAL
     pushq %rdi
@@ -18,6 +18,6 @@ every_entry:
     popq %rsi
     popq %rdi
     movl $0, %gs:DISABLED
-    jmp threads_native_upcall
+    jmp __real_threads_native_upcall
 
     .section .note.GNU-stack, "", @progbits

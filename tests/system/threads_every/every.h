@@ -1,9 +1,26 @@
-// every.h - what the files of this test share.
+// every.h - what the files of this test and of packages_every share.
 #pragma once
 #include <base.h>
 #include <threads_native.h>
 
 #include "../../../lib/threads/test/operations.h"
+
+enum place_kind {                        // the parts of the libraries: lib/threads, then the packages
+    PLACE_NONE, PLACE_CRITICAL, PLACE_COPY, PLACE_WAIT, PLACE_REST, PLACE_STEAL, PLACE_TASKS, PLACE_CTHREADS,
+    PLACE_KINDS
+};
+
+// ---- the program: what it does, and what it has to come to (threads.c; packages_every)
+
+struct every {
+    const char *table;                           // the file, of tools/instructions
+    const struct operation *const *operations;   // lists of them, then NULL
+    const struct operation *const *large;        // likewise: too long for the timer, so stopped by breakpoints only
+    unsigned least[PLACE_KINDS];                 // of 100 instructions of a part it executes so many; 0: not its part
+    const struct unused { const char *name, *why; } *unused;     // functions that it does not run, then NULL
+};
+extern const struct every every;
+int every_run(void);                             // what has failed
 
 // ---- places.c: the instructions of the library, and at which of them somebody was stopped
 
@@ -21,7 +38,6 @@ struct instruction {
 bool places_read(void);
 bool places_stopped(uint64_t rip);               // by the timer.  True: the first time there
 extern uint64_t places_stops;
-enum place_kind { PLACE_NONE, PLACE_CRITICAL, PLACE_COPY, PLACE_WAIT, PLACE_REST, PLACE_KINDS };
 enum place_kind place_kind(uint64_t rip);
 struct instruction *place_find(uint64_t rip);          // NULL: not the library
 struct instruction *place_number(uint32_t i);          // NULL: that was all
@@ -59,4 +75,7 @@ struct moment {
 // Run it once, disturbed.
 struct moment moments_run(const struct operation *o, const struct plan *p);
 void moments_begin(void);
-void *moments_memory(size_t bytes);              // threads_memory.allocate
+extern uint64_t moments_preempted;               // stopped by a breakpoint, and not preempted at the same time
+// Whoever is stopped next finds that this flow, which has parked or does so now, was unblocked before: as by another
+// processor.  *go becomes true, which it looks at (waitable.h).
+void moments_between(struct waitable *parked, volatile bool *go);

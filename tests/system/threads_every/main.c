@@ -1,15 +1,12 @@
-// main.c - a preemption at every instruction of the threads library, in a small program of operations.
+// main.c - a preemption at every instruction of libraries of threads, in a small program of operations (struct every).
 //
-// First each operation is run with breakpoints at all instructions of the library (breaks.c), again and again until
+// First each operation is run with breakpoints at all instructions of the libraries (breaks.c), again and again until
 // nobody comes to one any more.  They stay, for what is executed later only.
 // Then each operation is run again and again, stopped one instruction later each time, until it ends before
 // that. Who was stopped first in some function is then stopped once more, after each instruction of the
 // upcall and of what it goes on with, and so on. At last several stops at random (random=N of them for each
 // operation).
 #include "every.h"
-
-extern const char every_entry[];
-NATIVE_NOTE(every_entry, 32, 256);
 
 enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, MISSES = 4, REST = 8, FILL = 16, NAMES = 512, PASSES = 8 };
 
@@ -27,7 +24,6 @@ static bool faulted(struct thread *t, const struct upcall_slot *slot)
 void threads_program_setup(struct threads_setup *setup)
 {
     setup->machine.event = faulted;
-    setup->memory.allocate = moments_memory;
     setup->machine.cpus = 2;
     setup->spins = 2;
 }
@@ -57,10 +53,13 @@ static bool goes_deeper(enum place_kind kind, uint64_t at, unsigned level)
 {
     uint32_t f = place_function(at);
 
-    if (level + 1 == STOPS || f == 0 || f >= NAMES || deepened[level][f]) {
+    if (level + 1 == STOPS || f == 0 || every.least[kind] == 0 || f >= NAMES || deepened[level][f]) {
         return false;
     }
     deepened[level][f] = true;
+    if (kind > PLACE_REST) {
+        return level < 2;
+    }
     return kind == PLACE_REST ? level < 2 && f % REST == level : level < 2 || kind != PLACE_COPY;
 }
 // Stop it at each instruction, from `begin` on, until nothing new comes any more.
@@ -95,15 +94,21 @@ static void all(const struct operation *o)
     }
 }
 // Again and again, until each instruction that is executed has been stopped at once, by a breakpoint.
+static void broken_one(const struct operation *o)
+{
+    uint64_t hits;
+
+    do {
+        hits = breaks_hits;
+        (void)once(o, &(struct plan){0});
+    } while (breaks_hits != hits);
+}
 static void broken(const struct operation *o)
 {
     for (; o->name != NULL; o++) {
-        uint64_t begin = operation_clock(), before = breaks_hits, hits;
+        uint64_t begin = operation_clock(), before = breaks_hits;
         moments = 0;
-        do {
-            hits = breaks_hits;
-            (void)once(o, &(struct plan){0});
-        } while (breaks_hits != hits);
+        broken_one(o);
         native_print("%s: %u times, %lu breakpoints, %lu ticks\n", o->name, moments,
                      (unsigned long)(breaks_hits - before), operation_clock() - begin);
     }
@@ -135,11 +140,18 @@ static void at_random(const struct operation *o)
         native_print("%s: %u new\n", o->name, fresh);
     }
 }
-static void once_each(const struct operation *o, bool *gone)
+static bool gone;
+static void once_each(const struct operation *o)
 {
     for (; o->name != NULL; o++) {
         (void)once(o, &(struct plan){0});
-        *gone = *gone || breaks_gone;
+        gone = gone || breaks_gone;
+    }
+}
+static void of_lists(const struct operation *const *list, void (*run)(const struct operation *))
+{
+    for (; *list != NULL; list++) {
+        run(*list);
     }
 }
 // All operations once more, with a breakpoint wherever nobody was ever stopped: nobody comes to one.
@@ -147,10 +159,9 @@ static bool complete(void)
 {
     for (unsigned i = 0; i < PASSES; i++) {
         uint64_t before = breaks_hits;
-        bool gone = false;
-        once_each(operations_threads, &gone);
-        once_each(operations_waits, &gone);
-        once_each(operations_others, &gone);
+        gone = false;
+        of_lists(every.operations, once_each);
+        of_lists(every.large, once_each);
         if (breaks_hits == before && !gone) {
             native_print("ok each instruction that is executed was stopped at\n");
             return true;
@@ -166,6 +177,7 @@ static void calibrate(void)
     struct plan p = {.stops = 1};
     struct moment m;
 
+    broken_one(o);
     for (p.after[0] = 1; place_function((m = once(o, &p)).at[0]) == 0; p.after[0]++) {
     }
     base_operation = p.after[0] - 4;
@@ -198,10 +210,11 @@ static bool accounts(void)
     bool all = true;
 
     (void)thread_sleep(operation_clock() + 10000000);
+    threads_read_statistics(&s);         // it may have breakpoints itself
     threads_read_statistics(&s);
     for (unsigned i = 0; i < UPCALL_KINDS; i++) {
         uint64_t told = *(volatile const uint64_t *)&k->told[i];
-        told += 1u << i == UPCALL_PREEMPTED ? breaks_hits : 1u << i == UPCALL_FAULT ? -breaks_hits : 0;
+        told += 1u << i == UPCALL_PREEMPTED ? moments_preempted : 1u << i == UPCALL_FAULT ? -breaks_hits : 0;
         all = all && told == s.told[i];
     }
     all = all && s.contexts == s.ready + s.dropped + s.continued + s.nested;
@@ -209,25 +222,19 @@ static bool accounts(void)
                  all ? "ok" : "not ok", s.upcalls, s.contexts, s.recovered, s.nested, s.continued, s.dropped);
     return all;
 }
-int threads_program(const struct native_info *info)
+int every_run(void)
 {
-    (void)info;
     if (!places_read()) {
         native_print("not ok the table\n");
         return 1;
     }
     moments_begin();
     fill();
-    broken(operations_threads);
-    broken(operations_waits);
-    broken(operations_others);
+    of_lists(every.operations, broken);
+    of_lists(every.large, broken);
     calibrate();
-    all(operations_threads);
-    all(operations_waits);
-    all(operations_others);
-    at_random(operations_threads);
-    at_random(operations_waits);
-    at_random(operations_others);
+    of_lists(every.operations, all);
+    of_lists(every.operations, at_random);
     native_print("%s operations\n", failures == 0 ? "ok" : "not ok");
     failures += !complete();
     return failures + !accounts() + !places_report();

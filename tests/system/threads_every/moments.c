@@ -2,6 +2,7 @@
 //
 // An interval timer of the activation, which the supervisor begins to count when it looks, so there is a call.  Under
 // --icount a tick is an instruction, and the way out of the supervisor is as long each time.  One processor.
+#include "../../../lib/threads/package.h"
 #include "every.h"
 
 enum { LOCKS = 8, PIECE = 32768, SOON = 3000 };
@@ -13,9 +14,14 @@ static unsigned locks;
 static uint64_t seed;
 static enum operation_memory memory;
 static bool ending;
+uint64_t moments_preempted;
+static struct thread *volatile between;          // who is unblocked when somebody is stopped
+static volatile bool *between_go;
 uint32_t every_looks;                            // entry.S
 
 void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation);
+void *__wrap_threads_native_memory(size_t bytes);
+void *__real_threads_native_memory(size_t bytes);
 
 static uint64_t random(uint64_t below)
 {
@@ -60,6 +66,7 @@ static bool look_at(struct upcall_slot *slot)
     const struct instruction *p = place_find(slot->context.rip);
 
     if (slot->kinds & UPCALL_FAULT && breaks_hit(&slot->context)) {
+        moments_preempted += !(slot->kinds & UPCALL_PREEMPTED);
         slot->kinds = (slot->kinds & ~(uint32_t)UPCALL_FAULT) | UPCALL_PREEMPTED;
     } else if (timer) {
         moment.fresh |= places_stopped(slot->context.rip);
@@ -68,6 +75,23 @@ static bool look_at(struct upcall_slot *slot)
         take_lock(place_find(slot->context.rip), &slot->context);
     }
     return timer;
+}
+// What critical_unpark() does, which may have breakpoints.  Nobody has its guard, and nobody else runs.
+static void unblock_between(void)
+{
+    struct thread *t = between;
+
+    if (t == NULL || __atomic_load_n(&t->token.guard, __ATOMIC_RELAXED) != 0) {
+        return;
+    }
+    between = NULL;
+    *between_go = true;
+    if (t->token.word == 1) {
+        t->token.word = 0;
+        __atomic_store_n(&t->phase, WORKER_READY, __ATOMIC_SEQ_CST);
+    } else {
+        t->token.word = 2;
+    }
 }
 // Upcalls are disabled, and this is no thread.
 void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation)
@@ -86,6 +110,7 @@ void every_upcall(uint32_t first, uint32_t events, const struct activation_kerne
         }
     }
     moment.stops += stopped;
+    unblock_between();
     if (plan != NULL && moment.stops < plan->stops && !ending) {     // what has blocked goes on here
         if (plan->seed != 0 && held == NULL && random(2) == 0) {
             hold(lock[random(locks)]);
@@ -124,6 +149,11 @@ void operation_may_hold(uint32_t *which)
         lock[locks++] = which;
     }
 }
+void moments_between(struct waitable *parked, volatile bool *go)
+{
+    between_go = go;
+    between = (struct thread *)parked;
+}
 void operation_hold(uint32_t *which)
 {
     hold(which);
@@ -136,14 +166,15 @@ uint64_t operation_clock(void)
 {
     return threads_native_clock();
 }
-void *moments_memory(size_t bytes)
+// Instead of what the libraries call.
+void *__wrap_threads_native_memory(size_t bytes)
 {
     static uint8_t piece[PIECE] __attribute__((aligned(ABI_PAGE)));
 
     if (memory == MEMORY_NONE) {
         return NULL;
     }
-    return memory == MEMORY_SAME && bytes <= PIECE ? piece : threads_native_memory(bytes);
+    return memory == MEMORY_SAME && bytes <= PIECE ? piece : __real_threads_native_memory(bytes);
 }
 void moments_begin(void)
 {
@@ -162,5 +193,6 @@ struct moment moments_run(const struct operation *o, const struct plan *p)
     breaks_set();
     o->run();
     plan = NULL;
+    between = NULL;
     return moment;
 }

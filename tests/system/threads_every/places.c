@@ -1,4 +1,4 @@
-// places.c - the instructions of the library, from the table that tools/instructions has made of this program.
+// places.c - the instructions of the libraries, from the table that tools/instructions has made of this program.
 #include "every.h"
 
 enum { FUNCTIONS = 512, PLACES = 16384, NAME = 56, TEXT = 1 << 18, TABLE = 1 << 18 };
@@ -27,6 +27,10 @@ static enum place_kind kind_of(const struct function *f)
     }
     if (between(at, __start_threads_recovery, __stop_threads_recovery)) {
         return PLACE_COPY;
+    }
+    if (strchr(f->name, ':') != NULL && strncmp(f->name, "wait:", 5) != 0) {
+        return strncmp(f->name, "steal:", 6) == 0 ? PLACE_STEAL :
+               strncmp(f->name, "tasks:", 6) == 0 ? PLACE_TASKS : PLACE_CTHREADS;
     }
     bool waits = between(at, __start_threads_spin_recovery, __stop_threads_spin_recovery) ||
                  strncmp(f->name, "wait:", 5) == 0 || strcmp(f->name, "threads_spin_round") == 0;
@@ -57,10 +61,9 @@ static const char *read_line(const char *at)
 }
 bool places_read(void)
 {
-    static const char name[] = "bin/threads_every.table";
     va_t va = 0;
 
-    if (native_map_file(name, sizeof name - 1, TABLE, 0, &va) != ERR_OK) {
+    if (native_map_file(every.table, strlen(every.table), TABLE, 0, &va) != ERR_OK) {
         return false;
     }
     for (const char *at = (const char *)va; *at != '\0' && functions < FUNCTIONS && places < PLACES;) {
@@ -114,29 +117,11 @@ static uint32_t count_stopped(const struct function *f, unsigned how)
     }
     return n;
 }
-// Of each part so many of 100 instructions are executed at least, and stopped at.  Of the rest nearly all are for
-// kernel threads (a branch in most critical functions), or follow races of two processors.
-static const unsigned least[PLACE_KINDS] = {[PLACE_CRITICAL] = 80, [PLACE_COPY] = 84, [PLACE_WAIT] = 80,
-                                            [PLACE_REST] = 77};
-
-// What this program does not run at all, and why.
-static const char kernel_threads[] = "kernel threads only", virtual_only[] = "kernel threads as processors only",
-                  beginning[] = "before the first upcall, with upcalls disabled", a_fault[] = "a worker's fault",
-                  blocks[] = "a worker that blocks in the kernel", several[] = "several processors only";
-static const struct { const char *name, *why; } not_run[] = {
-    {"exit_kernel", kernel_threads}, {"kernel_main", kernel_threads}, {"critical_exit_kernel", kernel_threads},
-    {"critical_exit_kernel_recovery", kernel_threads}, {"wait:critical_exit_kernel", kernel_threads},
-    {"threads_become", kernel_threads}, {"threads_become_idle", virtual_only}, {"threads_processor", virtual_only},
-    {"ask_next", virtual_only}, {"timers_again", virtual_only}, {"threads_begin", beginning},
-    {"thread_record", beginning}, {"timers_tick", beginning}, {"package_end", a_fault}, {"package_blocked", blocks},
-    {"scheduler_want", several},
-};
-
 static bool is_excused(const struct function *f)
 {
-    for (unsigned i = 0; i < sizeof not_run / sizeof not_run[0]; i++) {
-        if (strcmp(f->name, not_run[i].name) == 0) {
-            native_print("    %s: not run, %s\n", f->name, not_run[i].why);
+    for (const struct unused *u = every.unused; u->name != NULL; u++) {
+        if (strcmp(f->name, u->name) == 0) {
+            native_print("    %s: not run, %s\n", f->name, u->why);
             return true;
         }
     }
@@ -145,7 +130,8 @@ static bool is_excused(const struct function *f)
 }
 bool places_report(void)
 {
-    static const char *const name[] = {"", "critical functions", "their recovery copy", "waits for locks", "the rest"};
+    static const char *const name[] = {"", "critical functions", "their recovery copy", "waits for locks", "the rest",
+                                                  "lib/steal", "lib/tasks", "lib/cthreads"};
     uint32_t all[PLACE_KINDS] = {0}, there[PLACE_KINDS] = {0}, timer[PLACE_KINDS] = {0};
     bool enough = true;
 
@@ -155,6 +141,9 @@ bool places_report(void)
         timer[f->kind] += count_stopped(f, PLACE_BY_TIMER);
         there[f->kind] += n;
         all[f->kind] += f->count;
+        if (every.least[f->kind] == 0) {
+            continue;
+        }
         if (n == 0) {
             enough = is_excused(f) && enough;
         } else if (n < f->count) {
@@ -162,7 +151,10 @@ bool places_report(void)
         }
     }
     for (unsigned k = PLACE_CRITICAL; k < PLACE_KINDS; k++) {
-        bool good = all[k] != 0 && there[k] * 100 >= all[k] * least[k];
+        bool good = all[k] != 0 && there[k] * 100 >= all[k] * every.least[k];
+        if (every.least[k] == 0) {
+            continue;
+        }
         native_print("%s %s: executed and stopped at %u of %u instructions, %u of these by the timer\n",
                      good ? "ok" : "not ok", name[k], there[k], all[k], timer[k]);
         enough = enough && good;
