@@ -409,3 +409,6 @@ const struct operation large_steal[] = {
     {"steal: a full deque, a thief between", full_robbed}, {"steal: more roots than a deque holds", roots_many},
     {NULL, NULL},
 };
+const struct operation races_steal[] = {
+    {"steal: an owner of one", robbed_one}, {"steal: a thief of one", thief_one}, {NULL, NULL},
+};

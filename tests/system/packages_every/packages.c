@@ -86,11 +86,13 @@ static const struct unused unused[] = {
 };
 static const struct operation *const operations[] = {operations_steal, operations_tasks, operations_cthreads, NULL};
 static const struct operation *const large[] = {large_steal, large_tasks, NULL};
+static const struct operation *const races[] = {races_steal, races_tasks, NULL};
 
 // Nearly all: what is missing cannot come (a job that is NULL), and the first thread's part of cthread_exit(), which
 // is after the report.
 const struct every every = {
-    .table = "bin/packages_every.table", .operations = operations, .large = large, .unused = unused,
+    .table = "bin/packages_every.table", .operations = operations, .large = large, .races = races,
+    .unused = unused,
     .least = {[PLACE_STEAL] = 98, [PLACE_TASKS] = 98, [PLACE_CTHREADS] = 81},
 };
 

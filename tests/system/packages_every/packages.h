@@ -6,7 +6,7 @@
 #include "../threads_every/every.h"
 
 extern const struct operation operations_steal[], operations_tasks[], operations_cthreads[];
-extern const struct operation large_steal[], large_tasks[];
+extern const struct operation large_steal[], large_tasks[], races_steal[], races_tasks[];
 extern struct steal steal_package;
 extern struct tasks tasks_package;
 

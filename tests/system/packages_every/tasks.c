@@ -480,3 +480,6 @@ const struct operation operations_tasks[] = {
 const struct operation large_tasks[] = {
     {"tasks: many of others", many_of_others}, {"tasks: many of one", many_of_one}, {NULL, NULL},
 };
+const struct operation races_tasks[] = {
+    {"tasks: a wait begins", wait_between}, {NULL, NULL},
+};

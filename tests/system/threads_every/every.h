@@ -16,6 +16,7 @@ struct every {
     const char *table;                           // the file, of tools/instructions
     const struct operation *const *operations;   // lists of them, then NULL
     const struct operation *const *large;        // likewise: too long for the timer, so stopped by breakpoints only
+    const struct operation *const *races;        // likewise: of those of `operations`, to be stopped in both flows
     unsigned least[PLACE_KINDS];                 // of 100 instructions of a part it executes so many; 0: not its part
     const struct unused { const char *name, *why; } *unused;     // functions that it does not run, then NULL
 };
@@ -76,6 +77,7 @@ struct moment {
 struct moment moments_run(const struct operation *o, const struct plan *p);
 void moments_begin(void);
 extern uint64_t moments_preempted;               // stopped by a breakpoint, and not preempted at the same time
-// Whoever is stopped next finds that this flow, which has parked or does so now, was unblocked before: as by another
-// processor.  *go becomes true, which it looks at (waitable.h).
+// Whoever is stopped next finds that this worker, which has parked or does so now, was unblocked before: as by another
+// processor.  *go becomes true, which it looks at (waitable.h).  From then on whoever is stopped comes second, after the
+// other one of the package's first two workers.
 void moments_between(struct waitable *parked, volatile bool *go);

@@ -8,7 +8,8 @@
 // operation).
 #include "every.h"
 
-enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, MISSES = 4, REST = 8, FILL = 16, NAMES = 512, PASSES = 8 };
+enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, STRIDE = 64, OUTSIDE = 48, MISSES = 4, REST = 8, FILL = 16,
+       NAMES = 512, PASSES = 8 };
 
 static int failures;
 // Instructions until an operation, the library in an upcall, and the copy of a critical function are reached.
@@ -91,6 +92,44 @@ static void all(const struct operation *o)
         moments = fresh = 0;
         sweep(o, (struct plan){0}, 0, base_operation, QUIET);
         native_print("%s: %u moments, %u new, %lu ticks\n", o->name, moments, fresh, operation_clock() - begin);
+    }
+}
+static bool is_part(const struct moment *m, unsigned level)
+{
+    return m->stops > level && place_kind(m->at[level]) > PLACE_REST;
+}
+// Who was stopped there is; stop the other one too, at each instruction of a part to which that comes.
+static void both(const struct operation *o, struct plan p)
+{
+    unsigned outside = 0;
+    struct moment m;
+
+    p.stops = 2;
+    for (p.after[1] = base_upcall; m = once(o, &p), !is_part(&m, 1); p.after[1] += STRIDE) {
+        if (m.stops < 2) {
+            return;
+        }
+    }
+    for (p.after[1] -= STRIDE; outside < OUTSIDE; p.after[1]++) {
+        m = once(o, &p);
+        outside = is_part(&m, 1) ? 0 : outside + 1;
+    }
+}
+// Each instruction of one flow with each one of the other.
+static void races(const struct operation *o)
+{
+    for (; o->name != NULL; o++) {
+        struct plan p = {.stops = 1, .after = {base_operation}};
+        uint64_t begin = operation_clock();
+        moments = 0;
+        for (unsigned misses = 0; misses < MISSES; p.after[0]++) {
+            struct moment m = once(o, &p);
+            misses = m.stops == 0 ? misses + 1 : 0;
+            if (is_part(&m, 0)) {
+                both(o, p);
+            }
+        }
+        native_print("%s, both: %u moments, %lu ticks\n", o->name, moments, operation_clock() - begin);
     }
 }
 // Again and again, until each instruction that is executed has been stopped at once, by a breakpoint.
@@ -234,6 +273,7 @@ int every_run(void)
     of_lists(every.large, broken);
     calibrate();
     of_lists(every.operations, all);
+    of_lists(every.races, races);
     of_lists(every.operations, at_random);
     native_print("%s operations\n", failures == 0 ? "ok" : "not ok");
     failures += !complete();

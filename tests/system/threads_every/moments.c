@@ -17,6 +17,7 @@ static bool ending;
 uint64_t moments_preempted;
 static struct thread *volatile between;          // who is unblocked when somebody is stopped
 static volatile bool *between_go;
+static struct package *turns;                    // since then: of that one
 uint32_t every_looks;                            // entry.S
 
 void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation);
@@ -85,6 +86,7 @@ static void unblock_between(void)
         return;
     }
     between = NULL;
+    turns = t->package;
     *between_go = true;
     if (t->token.word == 1) {
         t->token.word = 0;
@@ -92,6 +94,17 @@ static void unblock_between(void)
     } else {
         t->token.word = 2;
     }
+}
+// Ready workers go on in the order of their numbers: two of them change theirs.
+static void turn_round(struct package *p)
+{
+    struct thread *t = p->flow[0];
+    void *local = p->local[0];
+
+    p->flow[0] = p->flow[1];
+    p->local[0] = p->local[1];
+    p->flow[1] = t;
+    p->local[1] = local;
 }
 // Upcalls are disabled, and this is no thread.
 void every_upcall(uint32_t first, uint32_t events, const struct activation_kernel *activation)
@@ -110,6 +123,9 @@ void every_upcall(uint32_t first, uint32_t events, const struct activation_kerne
         }
     }
     moment.stops += stopped;
+    if (turns != NULL && stopped) {
+        turn_round(turns);
+    }
     unblock_between();
     if (plan != NULL && moment.stops < plan->stops && !ending) {     // what has blocked goes on here
         if (plan->seed != 0 && held == NULL && random(2) == 0) {
@@ -194,5 +210,6 @@ struct moment moments_run(const struct operation *o, const struct plan *p)
     o->run();
     plan = NULL;
     between = NULL;
+    turns = NULL;
     return moment;
 }

@@ -16,12 +16,13 @@ static const struct unused unused[] = {
     {"scheduler_want", several}, {NULL, NULL},
 };
 static const struct operation *const operations[] = {operations_threads, operations_waits, operations_others, NULL};
-static const struct operation *const large[] = {NULL};
+static const struct operation *const none[] = {NULL};
 
 // Of the rest nearly all are for kernel threads (a branch in most critical functions), or follow races of two
 // processors.
 const struct every every = {
-    .table = "bin/threads_every.table", .operations = operations, .large = large, .unused = unused,
+    .table = "bin/threads_every.table", .operations = operations, .large = none, .races = none,
+    .unused = unused,
     .least = {[PLACE_CRITICAL] = 80, [PLACE_COPY] = 84, [PLACE_WAIT] = 80, [PLACE_REST] = 77},
 };
 
