@@ -371,6 +371,11 @@ static void unblocked_twice(void)
     package_settle(&tasks_package.package);
     CHECK(runs == 2 && item[0].ran == 1);
 }
+// It lets others run, one of which may be the worker that comes in between; there it waits.
+static enum task_step waits_later(struct task *t)
+{
+    return t->at++ == 0 ? TASK_AGAIN : waits_future(t);
+}
 static enum task_step visits(struct task *t)
 {
     visitor_parks(&visitor);
@@ -400,6 +405,24 @@ static void robbed(void)
     operation_end();
     package_settle(&tasks_package.package);
     CHECK(runs == items && host.ran == 1 && item[0].ran == 1 && item[1].ran == 1 && item[2].ran == 1);
+}
+static void again_between(void)
+{
+    prepare(ITEMS);
+    begin_visitor(&guest, visits);
+    visitor_between(&visitor);
+    operation_begin();
+    begin_item(0, waits_later);
+    begin_item(1, tells_later);
+    event_wait(&later);
+    end_visitor(&guest);
+    package_settle(&tasks_package.package);          // who was stopped has gone on
+    future_set(&question, &question);
+    event_wait(&item[0].task.over);
+    event_wait(&item[1].task.over);
+    operation_end();
+    package_settle(&tasks_package.package);
+    CHECK(runs == items && item[0].ran == 1 && item[1].ran == 1);
 }
 // A thief is stopped, and who has the queue goes on.
 static enum task_step begins_and_parks(struct task *t)
@@ -475,6 +498,7 @@ const struct operation operations_tasks[] = {
     {"tasks: units", semaphore}, {"tasks: on lists by hand", by_hand}, {"tasks: several events", several},
     {"tasks: a future is set between", set_between}, {"tasks: a wait begins between", wait_between},
     {"tasks: unblocked twice", unblocked_twice}, {"tasks: a thief between", robbed},
+    {"tasks: again, a thief between", again_between},
     {"tasks: a thief, the owner between", thief}, {NULL, NULL},
 };
 const struct operation large_tasks[] = {
