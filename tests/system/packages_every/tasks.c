@@ -341,13 +341,16 @@ static enum task_step sets_at_once(struct task *t)
     future_set(&question, &question);
     return ends(t);
 }
-// Who ends the wait is stopped, and the wait begins.
-static void wait_between(void)
+// Who ends the wait is stopped, and the wait begins.  unblocks: more than it needs, while it runs.
+static void ends_wait(unsigned unblocks)
 {
     prepare(2);
     begin_visitor(&guest, waits_slowly);
     visitor_between(&visitor);
     operation_begin();
+    while (unblocks-- > 0) {
+        waitable_unblock(&guest.task.waitable);
+    }
     begin_item(0, sets_at_once);
     event_wait(&item[0].task.over);
     end_visitor(&guest);
@@ -355,22 +358,8 @@ static void wait_between(void)
     package_settle(&tasks_package.package);
     CHECK(runs == 2 && item[0].ran == 1);
 }
-// Once more than it needs, while it runs.
-static void unblocked_twice(void)
-{
-    prepare(2);
-    begin_visitor(&guest, waits_slowly);
-    visitor_between(&visitor);
-    operation_begin();
-    waitable_unblock(&guest.task.waitable);
-    waitable_unblock(&guest.task.waitable);
-    begin_item(0, sets_at_once);
-    event_wait(&item[0].task.over);
-    end_visitor(&guest);
-    operation_end();
-    package_settle(&tasks_package.package);
-    CHECK(runs == 2 && item[0].ran == 1);
-}
+static void wait_between(void) { ends_wait(0); }
+static void unblocked_twice(void) { ends_wait(2); }
 // It lets others run, one of which may be the worker that comes in between; there it waits.
 static enum task_step waits_later(struct task *t)
 {

@@ -78,6 +78,6 @@ struct moment moments_run(const struct operation *o, const struct plan *p);
 void moments_begin(void);
 extern uint64_t moments_preempted;               // stopped by a breakpoint, and not preempted at the same time
 // Whoever is stopped next finds that this worker, which has parked or does so now, was unblocked before: as by another
-// processor.  *go becomes true, which it looks at (waitable.h).  From then on whoever is stopped comes second, after the
-// other one of the package's first two workers.
+// processor.  *go becomes true, which it looks at (waitable.h).  From then on whoever is stopped comes after the other
+// one of the package's first two workers.
 void moments_between(struct waitable *parked, volatile bool *go);

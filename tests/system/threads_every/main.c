@@ -8,7 +8,7 @@
 // operation).
 #include "every.h"
 
-enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, STRIDE = 16, NEAR = 64, OUTSIDE = 48, MISSES = 4,
+enum { QUIET = 200, QUIET_COPY = 150, QUIET_UPCALL = 400, STRIDE = 16, NEAR = 256, OUTSIDE = 48, MISSES = 4,
        REST = 8, FILL = 16, NAMES = 512, PASSES = 8 };
 
 static int failures;
@@ -277,8 +277,8 @@ int every_run(void)
     of_lists(every.operations, broken);
     of_lists(every.large, broken);
     calibrate();
-    of_lists(every.operations, all);
     of_lists(every.races, races);
+    of_lists(every.operations, all);
     of_lists(every.operations, at_random);
     native_print("%s operations\n", failures == 0 ? "ok" : "not ok");
     failures += !complete();
