@@ -17,8 +17,8 @@ INLINE struct thread *idle_claim(void)
         }
     }
 }
-// With kernel threads NULL: the caller blocks by itself.
-INLINE struct thread *next_thread(void)
+// An idle flow, if `idle`: the caller has given back a thread.  With kernel threads NULL: it blocks by itself.
+INLINE struct thread *next_thread(bool idle)
 {
     struct thread *next = NULL;
     struct ready *r;
@@ -26,11 +26,13 @@ INLINE struct thread *next_thread(void)
     if (threads.on_kernel) {
         return NULL;
     }
-    r = ready_take();
-    if (r->bits != 0) {
-        next = ready_get(r);
+    if (!idle) {
+        r = ready_take();
+        if (r->bits != 0) {
+            next = ready_get(r);
+        }
+        guard_give(&r->lock);
     }
-    guard_give(&r->lock);
     return next != NULL ? next : idle_claim();
 }
 // If it is a thread, others may have seen that none was ready meanwhile, and gone: so whoever runs here next looks

@@ -47,7 +47,7 @@ CRITICAL void body_yield(void)
 SWITCHING(critical_lock, body_lock, rdx);
 CRITICAL void body_lock(struct thread *self, struct mutex *m, struct switch_frame *frame)
 {
-    struct thread *next = next_thread();
+    struct thread *next = next_thread(false);
     uint32_t stop;
 
     announce(self, m);
@@ -180,7 +180,7 @@ CRITICAL void body_condition_wait_any(struct thread *self, struct mutex *m, stru
             give_back(next, &self->after);
             next = NULL;
         } else {
-            next = unusual(&self->after) && self->after & AFTER_MORE ? idle_claim() : next_thread();
+            next = next_thread(unusual(&self->after) && self->after & AFTER_MORE);
         }
     }
     publish(self, &c->waiters, frame);
@@ -242,7 +242,7 @@ CRITICAL bool critical_signal(struct thread *self, struct condition *c, bool all
 SWITCHING(critical_semaphore_wait, body_semaphore_wait, rdx);
 CRITICAL void body_semaphore_wait(struct thread *self, struct semaphore *s, struct switch_frame *frame)
 {
-    struct thread *next = next_thread();
+    struct thread *next = next_thread(false);
     uint64_t word;
     uint32_t stop;
 

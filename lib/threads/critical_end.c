@@ -40,7 +40,7 @@ CRITICAL void body_join(struct thread *self, struct thread *t)
 }
 CRITICAL void body_join_any(struct thread *self, struct thread *t, struct switch_frame *frame)
 {
-    struct thread *next = self->after & AFTER_MORE ? idle_claim() : next_thread();
+    struct thread *next = next_thread(self->after & AFTER_MORE);
     uint32_t stop;
 
     announce(self, (struct mutex *)&t->done);
@@ -106,7 +106,7 @@ CRITICAL void critical_exit_any(void *value, struct thread *self)
         }
         guard_give(&self->done.guard);
         if (next == NULL) {
-            next = after ? idle_claim() : next_thread();
+            next = next_thread(after);
         } else {                                     // somebody came meanwhile
             give_back(next, &after);
             next = NULL;
