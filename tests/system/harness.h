@@ -59,11 +59,11 @@ static inline uint64_t milliseconds(uint64_t n)
 }
 // Sleep so long, whatever signals come: the first thread is signalled at every writeback.
 void sleep_for(uint64_t ticks);
-// Wait until the condition holds, twenty seconds at most (the emulator may get little time); gives whether
+// Wait until the condition holds, a minute at most (the emulator may get little time); gives whether
 // it does.
 #define EVENTUALLY(condition)                                       \
     ({                                                              \
-        uint64_t until_ = now() + milliseconds(20000);              \
+        uint64_t until_ = now() + milliseconds(60000);              \
         while (!(condition) && now() < until_) {                    \
             (void)sys_wait(now() + milliseconds(1));                \
         }                                                           \
