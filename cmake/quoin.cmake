@@ -363,3 +363,13 @@ function(quoin_host_fuzzer fuzzer)
     add_test(NAME ${target} COMMAND ${output} -max_total_time=10 -seed=1 -print_final_stats=1)
     set_tests_properties(${target} PROPERTIES TIMEOUT 120 LABELS "unit;fuzz")
 endfunction()
+
+# quoin_models(): each Spin model in the caller's folder `model` is a test.
+function(quoin_models)
+    file(GLOB models CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/model/*.pml)
+    foreach(model ${models})
+        get_filename_component(name ${model} NAME_WE)
+        add_test(NAME model.${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/model ${model} ${CMAKE_CURRENT_BINARY_DIR}/model)
+        set_tests_properties(model.${name} PROPERTIES TIMEOUT 900 COST 300)
+    endforeach()
+endfunction()

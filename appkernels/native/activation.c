@@ -213,8 +213,8 @@ static err_t load_one(struct task *keeper, struct task *t)
     return prepare(t) ? load(t) : end_badly(keeper, t);
 }
 
-// Its handler waits, and would wait on: nobody has woken it, and its time has not come.  The program was told so: only
-// while it is loaded can it be.
+// Its handler waits, and would wait on: nobody has woken it, and its time has not come.  And its program has been told
+// that it has blocked, which can be told only while it is loaded.
 static bool waits_on(const struct task *t)
 {
     const struct thread_state *s = t->thread.state;
