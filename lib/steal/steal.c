@@ -1,12 +1,6 @@
 // steal.c - workers of the work-stealing package, spawn and sync (steal.h).
 #include "steal.h"
 
-struct steal_worker {
-    struct steal *home;                  // o
-    uint32_t victim;                     // o  where the last theft was
-    struct deque deque;
-};
-
 // ---- jobs -------------------------------------------------------------------------------------------------------
 
 void steal_spawn(struct steal_job *job, void (*fn)(void *), void *argument)

@@ -34,6 +34,12 @@ struct steal {
     uint64_t stolen;                     // a
 };
 
+struct steal_worker {                    // package.local, for the package itself and tests
+    struct steal *home;                  // o
+    uint32_t victim;                     // o  where the last theft was
+    struct deque deque;
+};
+
 // Begin the package: at most `processors` at a time; so many workers at first, more when they wait; stack: bytes,
 // 0: THREAD_STACK; spawns that are nested on one worker share its stack.  After threads_begin, before the first upcall
 // or from any flow; once.  Never ends.  THREAD_INVALID, THREAD_NO_MEMORY: as package_begin.
