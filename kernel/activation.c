@@ -219,6 +219,7 @@ void activation_init(struct thread *t, const struct thread_desc *d)
     t->home = NULL;
     t->index = (uint32_t)d->activation;
     t->events = (uint32_t)events & (UPCALL_CONTEXT | UPCALL_BLOCKED | UPCALL_TAKEN);
+    t->value = t->events & UPCALL_OWNER ? load_relaxed(&t->state->value) : 0;
     t->act = ACT_NONE;
     t->interval = t->interval_left = 0;
     t->fresh = t->upcall = t->drop = t->stalled = t->handling = false;

@@ -226,7 +226,7 @@ err_t cache_unload(struct cpu *cpu, struct object *o, uint32_t reason)
 {
     if (o->state == OBJECT_LOADED) {
         if (o->type == OBJECT_THREAD) {
-            thread_doom(cpu, (struct thread *)o, reason, 0);
+            thread_doom(cpu, (struct thread *)o, reason, ((struct thread *)o)->value);
         } else {
             handle_doom(o, reason, &cpu->instance->unloading);
         }

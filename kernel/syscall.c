@@ -377,8 +377,7 @@ static err_t sys_upcall(struct call *c)
     if (c->a[1] != UPCALL_FAULT && c->a[1] != UPCALL_OWNER) {
         return ERR_INVAL;
     }
-    c->self->value = c->a[2];
-    return trap_upcall(c->cpu, c->a[0], (uint32_t)c->a[1]);
+    return trap_upcall(c->cpu, c->a[0], (uint32_t)c->a[1], c->a[2]);
 }
 
 static err_t sys_power_off(struct call *c)

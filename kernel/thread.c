@@ -104,7 +104,7 @@ static void fill(struct instance *in, struct thread *t, const struct thread_desc
     t->priority = d->priority;
     t->signalled = d->flags & LOAD_SIGNALED;
     t->timed = false;
-    t->deadline = t->slice = t->value = 0;
+    t->deadline = t->slice = 0;
     t->function = d->signal;
     t->stopped = false;
     t->signals = 0;

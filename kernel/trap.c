@@ -134,7 +134,7 @@ static __attribute__((noinline)) err_t resume_change(struct cpu *cpu, struct thr
     return e;
 }
 
-err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds)
+err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kind, uint64_t value)
 {
     struct thread *t = cpu->thread;
     struct space *s;
@@ -146,7 +146,11 @@ err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds)
     if (e == ERR_OK && (s->claims.schedule == SCHEDULE_THREADS || activation_disabled(t, s))) {
         e = ERR_DENIED;
     }
-    return e != ERR_OK ? e : resume_activation(cpu, t, s, kinds);
+    if (e != ERR_OK) {
+        return e;
+    }
+    t->value = kind == UPCALL_OWNER ? value : t->value;
+    return resume_activation(cpu, t, s, kind);
 }
 
 // A signal came while the thread was in a handler.  One that comes later finds it in its program, and interrupts.

@@ -13,4 +13,4 @@ void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t erro
 // the call's result.
 void  trap_resume(struct cpu *cpu, oid_t id);
 // The same for an activation of that space, into an upcall that tells its context with these kinds.  Lock held.
-err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kinds);
+err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kind, uint64_t value);

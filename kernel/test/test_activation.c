@@ -366,6 +366,63 @@ static void owner_tells(void **state)
     host_shutdown();
 }
 
+// What the owner has said waits for a slot; other calls of its do not change it.
+static void owner_told_once(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    have(&a, 1, 4, 8);
+    works(0, 0x65);
+    user_of(&a)->slots_given = page_of(&a)->slots_taken;
+    trap(0);
+    assert_int_equal(call(0, SYS_upcall, a.space, UPCALL_OWNER, 5), -1);
+    assert_int_equal(frame_on(0)->rbx, 0x65);             // there is none
+    trap(0);
+    assert_int_equal(call(0, SYS_upcall, a.space + 1, UPCALL_OWNER, 6), ERR_STALE);
+    assert_int_equal(call(0, SYS_upcall, a.space, UPCALL_FAULT, 7), -1);
+    assert_int_equal(frame_on(0)->rbx, 0x65);
+    user_of(&a)->slots_given = a.given;
+    (void)call(0, SYS_processors, 0, 0, 0);
+    assert_int_equal(begun(&a, 0, s), UPCALL_OWNER | UPCALL_FAULT);
+    assert_int_equal(s[0]->value, 5);
+    host_shutdown();
+}
+
+// What the owner has said waits, and its activation is written back and loaded again meanwhile.
+static void owner_told_late(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    have(&a, 1, 4, 8);
+    int i = running(&a, 0);
+    works(0, 0x63);
+    trap(0);
+    assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
+    assert_int_equal(begun(&a, 0, s), UPCALL_BLOCKED);
+    works(0, 0x64);
+    struct activation_user *other = words(&a, (uint32_t)running(&a, 0));
+    other->disabled = 1;
+    host_advance(1000);
+    settle();
+    assert_int_equal(call(0, SYS_upcall, a.space, UPCALL_OWNER, 5), -1);
+    settle();
+    assert_int_equal(page_of(&a)->pending, 1);
+    first_wakes();
+    unload(&a, i);
+    assert_int_equal(page_of(&a)->pending, 0);
+    assert_int_equal(load_activation(&a, (uint32_t)i, state_of(&a, i)->run), ERR_OK);
+    first_sleeps();
+    assert_int_equal(frame_on(0)->rbx, 0x64);
+    other->disabled = 0;
+    (void)call(0, SYS_processors, 0, 0, 0);
+    assert_int_equal(begun(&a, 0, s), UPCALL_PREEMPTED | UPCALL_UNBLOCKED | UPCALL_OWNER);
+    assert_int_equal(s[1]->context.rbx, 0x63);
+    assert_int_equal(s[1]->value, 5);
+    host_shutdown();
+}
+
 static void timers(void **state)
 {
     struct upcall_slot *s[UPCALL_BATCH];
@@ -403,7 +460,8 @@ int main(void)
         cmocka_unit_test(blocked_and_unblocked), cmocka_unit_test(waits_in_program), cmocka_unit_test(gives_back),
         cmocka_unit_test(shares),         cmocka_unit_test(disabled),           cmocka_unit_test(pool_empty),
         cmocka_unit_test(no_slots),       cmocka_unit_test(written_back),       cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(owner_tells),    cmocka_unit_test(timers),
+        cmocka_unit_test(owner_tells),    cmocka_unit_test(owner_told_once),    cmocka_unit_test(owner_told_late),
+        cmocka_unit_test(timers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,7 +86,7 @@ struct thread_state {
     uint32_t depth;                                 // k  written on writeback, read at load
     uint32_t reason;                                // k  enum thread_reason
     uint32_t run;                                   // k  enum thread_run
-    uint64_t value;                                 // k  REASON_EXITED: the value given
+    uint64_t value;                                 // k  REASON_EXITED: the value given; of UPCALL_OWNER in `events`
     uint64_t deadline;                              // k  RUN_WAITING: the deadline given to wait, 0 if none
     uint64_t fs_base;                               // k  written when another thread is switched to; read at load
     uint64_t gs_base;                               // k
