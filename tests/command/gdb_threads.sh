@@ -17,6 +17,9 @@ EXPECTED = (                                     # a function, a state; in the f
     ('wait_moment', 'thread wait_moment, priority 20, asleep, until [0-9]+ at most$'),
     ('wait_unblock', 'thread wait_unblock, priority 20, waiting for an unblock$'),
     ('wait_kernel', 'thread wait_kernel, priority 20, blocked in the kernel$'),
+    ('wait_job', 'thread wait_job, priority 20, waiting for an unblock$'),
+    ('job_waits', 'worker of jobs, priority 16, parked, waiting for an unblock$'),
+    (None, 'task task_waits, waiting$'),
     ('run_on', 'thread run_on, priority 21, running on processor [01](, in the kernel)?$'),
     ('threads_start', 'thread be_ready, priority 1, ready, on the list of processor [01]$'),
     ('hold_and_fault', 'thread threads_native_first, priority 16, in slot [0-9]+ of an upcall that is not through$'),
@@ -42,7 +45,7 @@ def check(text):
         if not used[function][1].endswith('of thread ' + used[of][0]):
             failures.append('%s: not that of %s' % (function, of))
     for at, head, stack in threads:
-        if stack and not re.search(r'\b(threads_start|threads_handler) \(.*\n$', stack):
+        if stack and not re.search(r'\b(threads_start|threads_handler|package_start) \(.*\n$', stack):
             failures.append('the stack does not end where it began: ' + head)
     return failures
 

@@ -4,8 +4,9 @@
 #                              then on (thread 2.5, backtrace, up, print), until the machine has run again
 #
 # A program is found by its text: pages of a space that are those of an ELF file in the build folder.  Its threads are
-# found without any list of theirs: a record begins with its own address and the routines of lib/threads (waitable.h), and
-# is somewhere in memory that the space has mapped.  Where a thread goes on is known by whoever has it: a processor, an
+# found without any list of theirs: a record begins with its own address and the routines of its kind (waitable.h), and
+# is somewhere in memory that the space has mapped.  So are workers of other packages (package.h), and tasks (tasks.h),
+# which have no stack and are only said to be there.  Where a thread goes on is known by whoever has it: a processor, an
 # activation in the supervisor, a ready list or an object, a slot of an upcall.  All that becomes a core file, with a
 # thread of gdb's for each of the library's, so gdb unwinds the stacks.
 #
@@ -27,9 +28,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import core_file
 from gdb_machine import Machine, PAGE
 
-FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE = range(3)          # these four: lib/threads/threads_impl.h
+FLOW_THREAD, FLOW_HANDLER, FLOW_IDLE, FLOW_WORKER = range(4)     # these four: lib/threads/threads_impl.h
 PHASE_LEFT, PHASE_EVENTS, PHASE_SCHEDULING, PHASE_LOCKS = range(4)
 STOPPED_BELOW = 136
+ROUTINES = (('block_this', 'unblock_that'), ('block_worker', 'unblock_worker'))
+WORKER_READY, PARKED = 17, 1                             # lib/threads/package.h, critical_package.c
+TASK_STATES = ('queued', 'running', 'waiting', 'running')        # lib/tasks/tasks.c
+EVENT_OVER = 1
 KINDS = {FLOW_HANDLER: 'upcall handler', FLOW_IDLE: 'idle'}
 UPCALL_CONTEXT = 2 | 8 | 16 | 32 | 64 | 128 | 256        # these two: abi/activation.h
 SLOTS_MOST = 512
@@ -106,9 +111,21 @@ class Flow:
         return int(self.record[field])
 
     def title(self):
-        what = 'thread ' + name_of(self['fn']) if self.kind == FLOW_THREAD else KINDS.get(self.kind, 'flow')
+        what = KINDS.get(self.kind)
+        if what is None:
+            what = 'worker of ' + name_of(self['package']) if self.kind == FLOW_WORKER else 'thread ' + name_of(self['fn'])
         hidden = '' if self.missing is None else ' (its registers are at %#x, which is not mapped)' % self.missing
         return '%s, priority %d, %s%s' % (what, self.priority, self.state, hidden)
+
+
+class Task:
+    """A task of lib/tasks, which has no stack."""
+
+    def __init__(self, at, record):
+        self.at, self.record, self.registers = at, record, None
+
+    def title(self):
+        return 'task %s, %s' % (name_of(int(self.record['fn'])), TASK_STATES[int(self.record['state']) % 4])
 
 
 class Library:
@@ -124,25 +141,32 @@ class Library:
         self.resume = address('threads_resume'), address('threads_resume_end')
         self.resume_stopped, self.resume_light = address('threads_resume_stopped'), address('threads_resume_light')
         self.on_kernel = int(self.state['on_kernel']) != 0
-        self.flows = self.records()
+        self.flows = {at: Flow(at, record) for of in ROUTINES for at, record in self.records(*of, 'struct thread')}
         self.missing = 0                                 # slots and other parts of the area that are not mapped
 
     def value(self, at, kind):
         return gdb.Value(self.space.read(at, kind.sizeof), kind)
 
-    def records(self):
-        routines = struct.pack('<QQ', address('block_this'), address('unblock_that'))
-        found = {}
+    def records(self, block, unblock, kind):
+        """All that begin with their own address and these routines, if the program has them."""
+        if gdb.lookup_static_symbol(block) is None:
+            return
+        kind, routines = gdb.lookup_type(kind), struct.pack('<QQ', address(block), address(unblock))
         for va, page in self.space.pages.items():
+            page += self.space.pages.get(va + PAGE, b'')[:len(routines)]
             at = page.find(routines)
             while at >= 0:
                 if at >= 8 and struct.unpack_from('<Q', page, at - 8)[0] == va + at - 8:
                     try:
-                        found[va + at - 8] = Flow(va + at - 8, self.value(va + at - 8, self.type))
+                        yield va + at - 8, self.value(va + at - 8, kind)
                     except gdb.MemoryError:
                         pass
                 at = page.find(routines, at + 1)
-        return found
+
+    def tasks(self):
+        """Those that have not ended."""
+        found = self.records('block_task', 'unblock_task', 'struct task')
+        return [Task(at, record) for at, record in found if int(record['over']['first']) != EVENT_OVER]
 
     def offset(self, *fields):
         """Of a field of a record."""
@@ -295,7 +319,11 @@ class Library:
         for flow in list(self.flows.values()):
             if flow.state is not None:
                 continue
-            if flow.kind != FLOW_THREAD or flow['fn'] == 0:
+            if flow.kind == FLOW_WORKER and flow['phase'] != PHASE_LEFT:
+                parked = int(flow.record['token']['word']) & PARKED
+                self.found(flow, 'ready' if flow['phase'] == WORKER_READY else 'parked, waiting for an unblock' if parked else
+                           'in the hands of another')
+            elif flow.kind != FLOW_THREAD or flow['fn'] == 0:
                 del self.flows[flow.at]                  # not in use
             elif int(flow.record['done']['word']) >= 2:
                 flow.state = 'ended, and can be joined'
@@ -318,7 +346,7 @@ class Shown:
         self.library.look()
         flows = sorted(self.library.flows.values(), key=lambda flow: flow.at)
         self.flows = [flow for flow in flows if flow.registers]
-        self.others = [flow for flow in flows if not flow.registers]
+        self.others = [flow for flow in flows if not flow.registers] + self.library.tasks()
         self.file = tempfile.NamedTemporaryFile(prefix='quoin-threads-', suffix='.core')
         atexit.register(self.file.close)                 # which removes it
         self.load()

@@ -6,8 +6,11 @@
 //   run_on                              runs on the other one
 //   wait_mutex, wait_condition, wait_semaphore, wait_join, wait_moment, wait_unblock    what they say
 //   wait_kernel                         blocked in the kernel
+//   wait_job                            waits for job_waits, whose worker of lib/steal waits; so does task_waits
 //   be_ready                            of a low priority: never runs
 //   ended                               can be joined
+#include <steal.h>
+#include <tasks.h>
 #include <threads_impl.h>
 #include <threads_native.h>
 
@@ -21,7 +24,11 @@ static struct mutex held, other;
 static struct condition happens;
 static struct semaphore nothing;
 static struct thread *runner;
-static volatile uint32_t running, seen;
+static struct steal jobs;
+static struct tasks home;
+static struct task task;
+static struct event never;
+static volatile uint32_t running, seen, packages_begun;
 
 static uint64_t an_hour(void)
 {
@@ -63,6 +70,23 @@ static void *wait_kernel(void *argument)
 {
     (void)native_block(an_hour());
     return argument;
+}
+static void job_waits(void *argument)
+{
+    (void)argument;
+    __atomic_fetch_add(&packages_begun, 1, __ATOMIC_RELAXED);
+    event_wait(&never);
+    seen++;                              // so that it is on the stack
+}
+static void *wait_job(void *argument)
+{
+    steal_call(&jobs, job_waits, argument);
+    return argument;
+}
+static enum task_step task_waits(struct task *t)
+{
+    __atomic_fetch_add(&packages_begun, 1, __ATOMIC_RELAXED);
+    return task_wait(t, &never) ? TASK_WAIT : TASK_DONE;
 }
 
 static void *run_on(void *argument)
@@ -113,6 +137,19 @@ static bool rests(const struct thread *t)
 {
     return *(struct wait_list *volatile *)&t->list != NULL || *(volatile uint32_t *)&t->blocked != 0;
 }
+// As long as there is a processor for their workers.
+static void begin_packages(void)
+{
+    if (steal_begin(&jobs, 1, 1, 0) != THREAD_OK || tasks_begin(&home, 1, 1) != THREAD_OK) {
+        native_exit(1);
+    }
+    (void)fork(wait_job, HIGH);
+    task_begin(&home, &task, task_waits);
+    while (packages_begun < 2 || *(volatile int32_t *)&jobs.package.running != 0 ||
+           *(volatile int32_t *)&home.package.running != 0) {
+        thread_yield();
+    }
+}
 static __attribute__((noinline)) void hold_and_fault(void)
 {
     static void *(*const waiter[WAITERS])(void *) = {wait_mutex, wait_condition, wait_semaphore, wait_moment,
@@ -120,6 +157,7 @@ static __attribute__((noinline)) void hold_and_fault(void)
     const struct thread *t[WAITERS];
 
     mutex_lock(&held);
+    begin_packages();
     (void)fork(ended, HIGH);
     runner = fork(run_on, HIGH + 1);
     while (running == 0) {
