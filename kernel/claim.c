@@ -39,12 +39,18 @@ uint32_t activation_slots(const struct claims *c)
     return slots > keep ? slots - keep : 0;
 }
 
-// Has nothing happened to its context, but that it was taken off its processor, or lost it while it was blocked?  With
-// no slot left, timers can wait, too: it may be the one that gives slots.
-static bool just_preempted(const struct thread *t)
+// With no slot left timers can wait: it may be the one they are for that gives slots.
+static uint32_t can_wait(const struct claims *c)
+{
+    return activation_has_slots(c, 1) ? 0 : UPCALL_TIMERS;
+}
+
+// Has nothing happened to its context, apart from such as `wait`, but that it was taken off its processor, or lost it
+// while it was blocked?
+static bool just_preempted(const struct thread *t, uint32_t wait)
 {
     const uint32_t back = UPCALL_BLOCKED | UPCALL_UNBLOCKED | UPCALL_TAKEN;
-    const uint32_t e = t->events & ~(t->events != 0 && !activation_has_slots(&t->home->claims, 1) ? UPCALL_TIMERS : 0u);
+    const uint32_t e = t->events & ~wait;
 
     return e != 0 && (e & ~(back | UPCALL_PREEMPTED)) == 0 &&
            ((e & (UPCALL_BLOCKED | UPCALL_UNBLOCKED)) == 0 || (e & back) == back);
@@ -59,7 +65,9 @@ bool activation_scarce(const struct claims *c)
 
 bool activation_goes_on(struct thread *t)
 {
-    if (!t->paused && just_preempted(t) && activation_scarce(&t->home->claims)) {
+    const struct claims *c = &t->home->claims;
+
+    if (!t->paused && t->events != 0 && just_preempted(t, can_wait(c)) && activation_scarce(c)) {
         activation_untell(t);
     }
     bool on = t->paused;
@@ -253,14 +261,15 @@ void activation_withdrawn(struct thread *t)
 
 // ---- for the allocator ----------------------------------------------------------------------------------------
 
-// Those that could have a claim; with `just` only such as were just preempted.  Gives how many, `most` at most.
-static uint32_t find(const struct list *l, bool just, uint32_t most, struct thread **last)
+// Those that could have a claim; with `just`, the claims of their space, only such as were just preempted.  Gives how
+// many, `most` at most.
+static uint32_t find(const struct list *l, const struct claims *just, uint32_t most, struct thread **last)
 {
-    uint32_t found = 0;
+    uint32_t found = 0, wait = just != NULL ? can_wait(just) : 0;
 
     for (struct list *n = l->next; n != l && found < most; n = n->next) {
         struct thread *t = list_entry(n, struct thread, activation);
-        if ((t->act == ACT_STOPPED || t->act == ACT_FRESH) && (!just || just_preempted(t))) {
+        if ((t->act == ACT_STOPPED || t->act == ACT_FRESH) && (just == NULL || just_preempted(t, wait))) {
             *last = t;
             found++;
         }
@@ -272,13 +281,13 @@ uint32_t activation_spare(const struct claims *c, uint32_t most)
 {
     struct thread *t;
     bool scarce = activation_scarce(c), events = !list_empty(&c->events) && activation_has_slots(c, 1);
-    uint32_t n = find(&c->paused, false, most, &t) + find(&c->events, scarce, most, &t);
+    uint32_t n = find(&c->paused, NULL, most, &t) + find(&c->events, scarce ? c : NULL, most, &t);
 
     if (scarce && (n > 0 || !events)) {
         return n;
     }
-    n += find(&c->fresh, false, scarce ? 1 : most, &t);
-    return n != 0 ? n : find(&c->events, false, 1, &t);
+    n += find(&c->fresh, NULL, scarce ? 1 : most, &t);
+    return n != 0 ? n : find(&c->events, NULL, 1, &t);
 }
 
 // Which one is to have the next processor.
@@ -287,10 +296,10 @@ static struct thread *choose(struct claims *c)
     bool scarce = activation_scarce(c);
     struct thread *t = NULL;
 
-    if (find(&c->paused, false, 1, &t) != 0) {
+    if (find(&c->paused, NULL, 1, &t) != 0) {
         return t;
     }
-    if (scarce && find(&c->events, true, 1, &t) != 0) {
+    if (scarce && find(&c->events, c, 1, &t) != 0) {
         activation_untell(t);
         return t;
     }
@@ -300,7 +309,7 @@ static struct thread *choose(struct claims *c)
     if (!list_empty(&c->fresh)) {
         return list_entry(c->fresh.next, struct thread, activation);
     }
-    (void)find(&c->events, false, 1, &t);         // its context is told when it runs
+    (void)find(&c->events, NULL, 1, &t);          // its context is told when it runs
     return t;
 }
 

@@ -18,12 +18,12 @@
 #include "arch/host/host.h"
 #include "sched.h"
 
-enum { UPCALL = 0x500000, AREA = 0x10000000, STACKS = 0x20000000, FORWARDED = 1000, PRIORITY = 5, MOST = 16 };
+enum { UPCALL = 0x500000, AREA = 0x10000000, STACKS = 0x20000000, FORWARDED = 1000, PRIORITY = 5 };
 
 struct party {                           // a space of activations
-    oid_t    space, thread[MOST];
+    oid_t    space, thread[ACTIVATIONS_MOST];
     uint32_t activations, slots;
-    pa_t     area, state[MOST];
+    pa_t     area, state[ACTIVATIONS_MOST];
     uint32_t given;                      // slots, by the program
 };
 
