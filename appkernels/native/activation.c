@@ -107,7 +107,7 @@ bool activation_area(struct program *p)
 
     if (n->activations == 0 || n->activations > ACTIVATIONS_MOST || n->slots == 0 || n->slots > SLOTS_MOST ||
         n->upcall >= ABI_USER_END) {
-        ak_log("%s: its note asks for what cannot be", p->name);
+        complain("%s: its note asks for what cannot be", p->name);
         return false;
     }
     n->slots = slots_that_fit(n);
@@ -187,7 +187,7 @@ static err_t end_badly(struct task *keeper, const struct task *t)
     if (!ak_mutex_try(&p->lock, &keeper->thread)) {
         return ERR_AGAIN;
     }
-    ak_log("%s: the registers of activation %u cannot be loaded", p->name, t->index);
+    complain("%s: the registers of activation %u cannot be loaded", p->name, t->index);
     program_end(p, keeper, PROGRAM_FAILED);
     program_unlock(keeper);
     return ERR_OK;
@@ -456,7 +456,7 @@ _Noreturn void activation_fault(struct task *t)
             memory_space(t);
             continue;
         }
-        ak_log("%s: a refused access cannot be told: error %d", p->name, e);
+        complain("%s: a refused access cannot be told: error %d", p->name, e);
         program_lock(t);
         program_end(p, t, PROGRAM_FAILED);
         program_unlock(t);

@@ -76,7 +76,7 @@ static bool bind_stack(struct program *p, va_t *top)
 static bool bind_area(struct program *p, const struct elf_image *image)
 {
     if (!elf_note(image, "Quoin", NOTE_NATIVE, &p->note, sizeof(p->note))) {
-        ak_log("%s has no note that says how it runs on activations", p->name);
+        complain("%s has no note that says how it runs on activations", p->name);
         return false;
     }
     return activation_area(p);
@@ -91,18 +91,18 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
 
     base_format(path, sizeof(path), strchr(p->name, '/') != NULL ? "%s" : "bin/%s", p->name);
     if (!file_find(path, &bytes, &size)) {
-        ak_log("there is no file %s", path);
+        complain("there is no file %s", path);
         return false;
     }
     if (!elf_open(&image, bytes, size) || image.movable) {
-        ak_log("%s is not a native program", path);
+        complain("%s is not a native program", path);
         return false;
     }
     memory_init(p);
     p->place = ak_frame_alloc();
     if (p->place == 0 || !bind_info(p, args) || !bind_image(p, &image) ||
         !(p->schedule == SCHEDULE_ACTIVATIONS ? bind_area(p, &image) : bind_stack(p, &start->stack))) {
-        ak_log("%s cannot be loaded: no memory, or its segments overlap", path);
+        complain("%s cannot be loaded: no memory, or its segments overlap", path);
         return false;
     }
     memset(ak_window(p->place), 0, sizeof(struct place));

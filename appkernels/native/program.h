@@ -94,6 +94,8 @@ static inline void program_unlock(struct task *t)
 
 // ---- main.c -----------------------------------------------------------------------------------------------
 
+// What whoever runs a program is to know: to the log, and where errors go.
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // A program is over; the lock is held by nobody.  When all are, the kernel ends.
 void program_over(struct program *p);
 
@@ -126,7 +128,7 @@ void  task_sleep(struct task *t, uint64_t until);
 
 // ---- load.c -----------------------------------------------------------------------------------------------
 
-// Find the file, make the program's memory, and say how its first thread begins.  False, with a line in the log:
+// Find the file, make the program's memory, and say how its first thread begins.  False, and a complaint:
 // there is no such program, or no memory.
 bool program_load(struct program *p, const char *args, struct task_start *start);
 
