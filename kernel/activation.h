@@ -1,6 +1,6 @@
 // activation.h - activations: threads of a space that is given whole processors, and the events it is told.
 //
-// States of an activation (thread.act; only activation.c and upcall.c write it):
+// States of an activation (thread.act; only activation.c and claim.c write it):
 //   NONE      not one: a thread like any other.  thread.home is NULL
 //   FRESH     in its home's pool; it has no context
 //   CLAIM     ready: claims a processor.  Running: its space holds that one.  It runs its program, or a handler

@@ -253,7 +253,7 @@ void timers_look(struct thread *self);           // the same, and what is next, 
 void timers_arm(void);
 void timers_tick(void);                          // timers are used, from now on
 void timers_again(void);                         // at an upcall for machine.alarm
-void woken(struct thread *self);                 // act on self->woken, self->late
+void woken(struct thread *self);                 // act on self->woken
 void keys_destroy(struct thread *self);
 struct thread *thread_make(size_t stack);        // a record with a stack, from the program's memory; or NULL
 void thread_record(struct thread *t, enum thread_kind kind);
