@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 #include "../deque.h"
 
-enum { ELEMENTS = 400000, THIEVES = 3 };
+enum { ELEMENTS = 400000, THIEVES = 3, MEETINGS = 256, PATIENCE = 10000 };
 static struct deque d;
 static uint8_t taken[ELEMENTS];
 static uint32_t over;
@@ -23,17 +24,27 @@ static void take(void *element)
 }
 static void *thief(void *argument)
 {
-    uint64_t n = 0;
+    unsigned vain = 0;
 
     while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE) || deque_count(&d) != 0) {
         void *element = deque_steal(&d);
         if (element != NULL) {
             take(element);
-            n++;
+            __atomic_fetch_add(&thefts, 1, __ATOMIC_RELEASE);
+        } else if (++vain % PATIENCE == 0) {
+            (void)sched_yield();
         }
     }
-    __atomic_fetch_add(&thefts, n, __ATOMIC_RELAXED);
     return argument;
+}
+// The owner has just pushed, and does not go on before somebody has stolen: however late the thieves get a processor.
+static void meet_a_thief(void)
+{
+    uint64_t before = __atomic_load_n(&thefts, __ATOMIC_ACQUIRE);
+
+    while (__atomic_load_n(&thefts, __ATOMIC_ACQUIRE) == before && deque_count(&d) != 0) {
+        (void)sched_yield();
+    }
 }
 static void test_order(void **state)
 {
@@ -67,7 +78,11 @@ static void test_race(void **state)
         pthread_create(&t[i], NULL, thief, NULL);
     }
     for (uintptr_t i = 1; i <= ELEMENTS;) {
-        i += deque_push(&d, (void *)i);
+        bool pushed = deque_push(&d, (void *)i);
+        if (pushed && i % (ELEMENTS / MEETINGS) == 0) {
+            meet_a_thief();
+        }
+        i += pushed;
         if (rand_r(&seed) % 3 != 0 && (element = deque_pop(&d)) != NULL) {
             take(element);
         }
