@@ -325,7 +325,7 @@ function(quoin_host_test test)
     endif()
     target_link_libraries(${target} PRIVATE ${QUOIN_CMOCKA} pthread)
     add_test(NAME ${target} COMMAND ${target})
-    set_tests_properties(${target} PROPERTIES TIMEOUT 120 LABELS unit)
+    set_tests_properties(${target} PROPERTIES TIMEOUT 600 LABELS unit)
 endfunction()
 
 find_program(QUOIN_CLANG clang)
