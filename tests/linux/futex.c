@@ -61,22 +61,34 @@ static void processes(void)
     say("all through: %d", shared[1]);
 }
 
+// Those who wait at the first word go to another one as they come, until so many have.
+static void gather(volatile int *word, long all)
+{
+    long n = 0;
+    for (int i = 0; i < 60000 && n < all; i++) {
+        n += futex(shared, CMP_REQUEUE, 0, (const struct timespec *)10ul, word, 0);
+        pause_ms(1);
+    }
+    say("waiting: %ld", n);
+}
+
 static void requeues(void)
 {
     pid_t pid[4];
     shared[0] = 0;
     shared[1] = 0;
+    shared[2] = 0;
     for (int i = 0; i < 4; i++) {
         pid[i] = fork();
         if (pid[i] == 0) {
             _exit(futex(shared, WAIT, 0, NULL, NULL, 0) == 0 ? 0 : 1);
         }
     }
-    let_them_sleep();
-    show(futex(shared, CMP_REQUEUE, 1, (const struct timespec *)10ul, shared + 1, 77));
-    long n = futex(shared, CMP_REQUEUE, 1, (const struct timespec *)10ul, shared + 1, 0);
+    gather(shared + 2, 4);
+    show(futex(shared + 2, CMP_REQUEUE, 1, (const struct timespec *)10ul, shared + 1, 77));
+    long n = futex(shared + 2, CMP_REQUEUE, 1, (const struct timespec *)10ul, shared + 1, 0);
     say("woken and moved: %ld", n);
-    show(futex(shared, WAKE, 10, NULL, NULL, 0));
+    show(futex(shared + 2, WAKE, 10, NULL, NULL, 0));
     show(futex(shared + 1, WAKE, 2, NULL, NULL, 0));
     show(futex(shared + 1, WAKE, 10, NULL, NULL, 0));
     for (int i = 0; i < 4; i++) {
@@ -90,7 +102,7 @@ static volatile sig_atomic_t handled;
 static void handler(int s)
 {
     (void)s;
-    handled++;
+    handled = 1;
 }
 
 static void interrupted(void)
@@ -98,16 +110,21 @@ static void interrupted(void)
     struct sigaction act = {.sa_handler = handler};
     sigaction(SIGALRM, &act, NULL);
     shared[0] = 0;
+    shared[1] = 0;
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        pause_ms(50);
-        kill(parent, SIGALRM);
+        while (shared[1] == 0) {         // the first one may come before it waits
+            pause_ms(50);
+            kill(parent, SIGALRM);
+        }
         _exit(0);
     }
     show(futex(shared, WAIT, 0, NULL, NULL, 0));
     say("handled %d", handled);
-    waitpid(pid, NULL, 0);
+    shared[1] = 1;
+    while (waitpid(pid, NULL, 0) < 0) {
+    }
 }
 
 // Ping-pong between two processes.

@@ -21,7 +21,7 @@ echo "== arithmetic"
 echo $((16#ff)) $((2#1010)) $((x > 100 ? 1 : 0)); echo $((RANDOM >= 0 && RANDOM < 32768))
 
 echo "== pipes"
-diff <(echo a) <(echo b); tee >(cat > copy) <<< teed > /dev/null; sleep 0.2; cat copy
+diff <(echo a) <(echo b); tee >(cat > copy) <<< teed > /dev/null; until [[ -s copy ]]; do sleep 0.1; done; cat copy
 set -o pipefail; false | true; echo $?; set +o pipefail; false | true | false; echo "${PIPESTATUS[@]}"
 coproc CAT { cat; }; echo through >&"${CAT[1]}"; read -r line <&"${CAT[0]}"; echo "$line"; eval "exec ${CAT[1]}>&-"; wait
 exec 3<> rw; echo data >&3; exec 3>&-; cat rw; { echo e >&2; } 2>&1 | cat; echo both &> b; cat b
@@ -35,7 +35,8 @@ bash_self=$BASH; "$bash_self" -c 'trap "echo usr" USR1; kill -USR1 $$; echo $BAS
 "$bash_self" -c 'kill -SEGV $$' 2> /dev/null; echo $?
 
 echo "== jobs"
-set -m; sleep 0.1 & jobs -r | sed 's/^.....*Running */Running /; s/ *&$//'; wait; set +m
+set -m; sleep 50 & p=$!; jobs -r | sed 's/^.....*Running */Running /; s/ *&$//'
+until [[ $(< /proc/$p/comm) == sleep ]]; do :; done; kill $p; wait $p 2> /dev/null; echo $?; set +m
 for i in {1..8}; do (exit $i) & pids[i]=$!; done; for i in {1..8}; do wait "${pids[i]}"; echo -n "$? "; done; echo
 # Not before it is sleep: bash's child loses a signal that comes just before its exec, on Linux too.
 sleep 50 & p=$!; until [[ $(< /proc/$p/comm) == sleep ]]; do :; done; kill $p; wait $p 2> /dev/null; echo $?

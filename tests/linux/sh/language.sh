@@ -75,7 +75,7 @@ sleep 0.1 & wait $!; echo "waited $?"
 for i in 1 2 3 4 5; do (echo $i > job$i) & done; wait; cat job?
 sleep 100 & p=$!; kill $p; wait $p 2>/dev/null; echo "killed $?"
 sleep 0.2 & p=$!; kill -STOP $p; kill -CONT $p; wait $p; echo "continued $?"
-(sleep 0.1; echo late) & echo early; wait
+(until [ -e early ]; do sleep 0.1; done; echo late) & echo early; > early; wait
 
 echo "== substitution"
 echo "nested $(echo $(echo $(echo deep)))"
