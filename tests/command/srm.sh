@@ -4,7 +4,7 @@ run() {                                  # run STATUS PATTERN OPTIONS...: the po
     local expected=$1 pattern=$2 status=0
     shift 2
     cat > policy
-    "$TOOLS/run" --build "$BUILD" --policy policy --log log --timeout 30 "$@" -- > out 2> err || status=$?
+    "$TOOLS/run" --build "$BUILD" --policy policy --log log --timeout 100 "$@" -- > out 2> err || status=$?
     if [[ $status != "$expected" ]] || ! grep -q -- "$pattern" log; then
         echo "not ok status $status, not $expected, or no '$pattern' in the log:"
         cat policy log err
