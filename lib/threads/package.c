@@ -50,6 +50,9 @@ enum thread_status package_begin(struct package *p, uint32_t workers)
     if (threads.on_kernel || p->processors == 0 || workers == 0 || workers > PACKAGE_FLOWS) {
         return THREAD_INVALID;
     }
+    if (p->processors > THREADS_PROCESSORS) {
+        p->processors = THREADS_PROCESSORS;
+    }
     p->running = 0;
     p->flows = 0;
     if (p->stack == 0) {

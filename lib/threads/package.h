@@ -40,7 +40,7 @@ struct package {
     void (*run)(struct package *p, void *local);     // p
     // Whether there is work for one more worker.  Called by schedulers, which may be dropped inside: it only reads.
     bool (*some)(struct package *p);                 // p
-    uint32_t processors;                 // p  at most at a time
+    uint32_t processors;                 // p  at most at a time; any number that is more than there are means all
     size_t   stack;                      // p  bytes, of its workers; 0: THREAD_STACK
     size_t   local_size;                 // p  bytes of its own for each worker, zero at first
     int32_t  running;                    // a  workers on processors

@@ -134,6 +134,7 @@ static void run(uint64_t seed, unsigned processors, unsigned chaos, uint64_t dis
 {
     struct threads_setup setup = {.spins = 10, .interval = 1000};
     struct threads_statistics s;
+    uint32_t most = chaos != 0 ? processors : UINT32_MAX;        // all
 
     ops = disturbances;
     host_seed(seed);
@@ -142,7 +143,7 @@ static void run(uint64_t seed, unsigned processors, unsigned chaos, uint64_t dis
         exit(2);
     }
     if (steal_begin(&pool, 0, 4, 0) != THREAD_INVALID || steal_begin(&pool, 2, 0, 0) != THREAD_INVALID ||
-        steal_begin(&pool, processors, processors + 2, 65536) != THREAD_OK) {
+        steal_begin(&pool, most, processors + 2, 65536) != THREAD_OK) {
         exit(6);
     }
     host_run(processors, chaos);
