@@ -442,6 +442,13 @@ static void timers(void **state)
     }
     assert_int_equal(begun(&a, 0, s), UPCALL_INTERVAL);
     assert_int_equal(s[0]->context.rbx, 0x71);
+    works(0, 0x74);                                       // the same value counts anew from each upcall on
+    for (unsigned i = 0; i < 8 && frame_on(0)->rip != UPCALL; i++) {
+        host_advance(slice / 2);
+        settle();
+    }
+    assert_int_equal(begun(&a, 0, s), UPCALL_INTERVAL);
+    assert_int_equal(s[0]->context.rbx, 0x74);
     words(&a, (uint32_t)running(&a, 0))->interval = 0;
     works(0, 0x72);
     words(&a, (uint32_t)running(&a, 0))->alarm = host.clock + 2 * slice;
@@ -450,6 +457,13 @@ static void timers(void **state)
         settle();
     }
     assert_int_equal(begun(&a, 0, s), UPCALL_ALARM);
+    works(0, 0x73);
+    words(&a, (uint32_t)running(&a, 0))->alarm = 0;       // never
+    for (unsigned i = 0; i < 4; i++) {
+        host_advance(slice);
+        settle();
+    }
+    assert_int_equal(frame_on(0)->rip, HOST_TEXT + 0x73);
     host_shutdown();
 }
 

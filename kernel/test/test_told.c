@@ -427,6 +427,46 @@ static void told_again(void **state)
     }
 }
 
+// More events than one upcall may tell: the next one tells the rest, each once.
+static void many_at_once(void **state)
+{
+    enum { EVENTS = UPCALL_BATCH + 4 };
+    struct upcall_slot *s[UPCALL_BATCH];
+    uint64_t seen = 0, upcalls = 0;
+
+    (void)state;
+    have(&a, 1, EVENTS + 4, 64);
+    int who = running(&a, 0);
+    works(0, 1);
+    words(&a, (uint32_t)who)->disabled = 1;
+    first_wakes();
+    for (int i = 0, n = 0; n < EVENTS; i++) {
+        if (i != who) {
+            unload(&a, i);
+            state_of(&a, i)->events = UPCALL_OWNER;
+            state_of(&a, i)->frame[0].rbx = MARK + (uint64_t)n++;
+            assert_int_equal(load_activation(&a, (uint32_t)i, RUN_READY), ERR_OK);
+        }
+    }
+    first_sleeps();
+    assert_int_equal(page_of(&a)->pending, EVENTS);
+    words(&a, (uint32_t)who)->disabled = 0;
+    while (page_of(&a)->pending != 0) {
+        works(0, 1);
+        (void)call(0, SYS_processors, 0, 0, 0);
+        (void)begun(&a, 0, s);
+        for (uint32_t i = 0; i < frame_on(0)->rsi; i++) {
+            uint64_t bit = s[i]->kinds == UPCALL_OWNER ? 1ull << (s[i]->context.rbx - MARK) : 0;
+            assert_int_equal(seen & bit, 0);
+            seen |= bit;
+        }
+        upcalls++;
+    }
+    assert_int_equal(seen, (1u << EVENTS) - 1);
+    assert_int_equal(upcalls, 2);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +484,7 @@ int main(void)
         cmocka_unit_test(timer_without_slots),
         cmocka_unit_test(tells_of_itself),
         cmocka_unit_test(told_again),
+        cmocka_unit_test(many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
