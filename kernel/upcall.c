@@ -99,7 +99,6 @@ static void begin(struct cpu *cpu, struct thread *t, struct telling *x)
     arch_state_begin(block);
     t->fresh = t->added = false;
     t->events = 0;
-    t->looked = load_relaxed(&t->state->ran);
     t->interval = t->interval_left = 0;
     c->page->upcalls++;
 }
