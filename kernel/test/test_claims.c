@@ -449,6 +449,33 @@ static void thread_goes(void **state)
     host_shutdown();
 }
 
+// An event interrupts the processor on which the program says that it does what matters least.
+static void least_matters(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    boot(3);
+    make(&a, 6, 24, 2);
+    for (uint32_t least = 1; least <= 2; least++) {
+        for (uint32_t n = 1; n <= 2; n++) {
+            works(n, 0x40 + n);
+            words(&a, (uint32_t)running(&a, n))->priority = n == least ? 3 : 7;
+        }
+        int i = 0;
+        while (i == running(&a, 1) || i == running(&a, 2)) {
+            i++;
+        }
+        unload(&a, i);
+        state_of(&a, i)->events = UPCALL_OWNER;
+        assert_int_equal(load_activation(&a, (uint32_t)i, RUN_READY), ERR_OK);
+        settle();
+        assert_int_equal(begun(&a, least, s), UPCALL_PREEMPTED | UPCALL_OWNER);
+        assert_int_equal(frame_on(3 - least)->rip, HOST_TEXT + 0x40 + 3 - least);
+    }
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +484,7 @@ int main(void)
         cmocka_unit_test(timer_in_handler),  cmocka_unit_test(interval_runs),     cmocka_unit_test(waiting_claim_goes),
         cmocka_unit_test(wants_and_cannot),  cmocka_unit_test(thread_goes),       cmocka_unit_test(told_late),
         cmocka_unit_test(told_then_disabled), cmocka_unit_test(enabled_while_away),
+        cmocka_unit_test(least_matters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
