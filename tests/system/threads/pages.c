@@ -1,17 +1,20 @@
 // pages.c - upcall handlers that touch pages which come late: Scheduler Activations, 3.1.
 #include "test.h"
 
-enum { TOUCHES = 8 };                    // activations that each would use up: the program has four times as many
+enum {
+    TOUCHES = 8,                         // activations that each would use up: the program has four times as many
+    ATTEMPTS = 7, LATE = 20,             // milliseconds; in each attempt twice as many
+};
 
-static const volatile uint8_t *page[2];  // late, each
-static volatile bool in_event, in_clock; // who touches the first, the second
+static const volatile uint8_t *page;     // late
+static volatile bool in_event, in_clock; // who touches it
 static volatile uint8_t got;
 static volatile uint32_t stop;
 
 void test_pages_event(void)
 {
     if (in_event) {
-        got = *page[0];
+        got = *page;
     }
 }
 
@@ -19,15 +22,18 @@ void test_pages_event(void)
 uint64_t test_pages_clock(void)
 {
     if (in_clock) {
-        (void)*page[1];
+        (void)*page;
     }
     return threads_native_clock();
 }
 
+// It lets others on: nothing else does, if the page is there before this one has begun.
 static void *counts(void *argument)
 {
     while (!stop) {
-        (*(volatile uint64_t *)argument)++;
+        if (++*(volatile uint64_t *)argument % 1024 == 0) {
+            thread_yield();
+        }
     }
     return NULL;
 }
@@ -38,59 +44,101 @@ static void *touches_nothing(void *argument)
     return argument;
 }
 
-// The handler of a refused access blocks; another thread, of the same priority, has the processor meanwhile.
-static void handler_blocks(const struct space_kernel_page *k)
+static uint64_t late(unsigned attempt)
 {
-    volatile uint64_t counted = 0;
-    struct thread *t, *c;
-    uint64_t blocked = k->told[2], unblocked = k->told[3], begin = now();
+    return milliseconds(LATE << attempt);
+}
+
+// The page comes so late after it is touched first.  If the host lets the processor rest for so long it is there before
+// anybody has waited: then there is another attempt.
+static bool page_is_late(unsigned attempt)
+{
+    static const char name[] = "bin/threads_test";
+    va_t va = 0;
+
+    CHECK(native_map_file(name, sizeof(name) - 1, ABI_PAGE, late(attempt), &va) == ERR_OK);
+    page = (const volatile uint8_t *)va;
+    return va != 0;
+}
+
+struct told { uint64_t blocked, unblocked, upcalls; };
+static struct told told_since(struct told before)
+{
+    const struct space_kernel_page *k = threads_native_area();
+
+    return (struct told){k->told[2] - before.blocked, k->told[3] - before.unblocked, k->upcalls - before.upcalls};
+}
+
+static struct thread *begin(void *(*fn)(void *), void *argument)
+{
+    struct thread *t = NULL;
+
+    CHECK(thread_fork(&t, NULL, fn, argument) == THREAD_OK);
+    return t;
+}
+
+// The handler of a refused access blocks; another thread, of the same priority, has the processor meanwhile.
+static struct told block_handler(volatile uint64_t *counted, uint64_t *took)
+{
+    struct told before = told_since((struct told){0});
+    uint64_t since = now();
 
     in_event = true;
     stop = 0;
-    CHECK(thread_fork(&t, NULL, touches_nothing, NULL) == THREAD_OK);
-    CHECK(thread_fork(&c, NULL, counts, (void *)&counted) == THREAD_OK);
+    struct thread *t = begin(touches_nothing, NULL), *c = begin(counts, (void *)counted);
     CHECK(thread_join(t, NULL) == THREAD_OK);
-    uint64_t took = now() - begin;
+    *took = now() - since;
     in_event = false;
     stop = 1;
     CHECK(thread_join(c, NULL) == THREAD_OK);
+    return told_since(before);
+}
+static void handler_blocks(void)
+{
+    volatile uint64_t counted = 0;
+    uint64_t took = 0, least = 0;
+    struct told t = {0};
+
+    for (unsigned i = 0; i < ATTEMPTS && (counted <= 1000 || t.blocked == 0 || t.unblocked == 0); i++) {
+        if (page_is_late(i)) {
+            counted = 0;
+            least = late(i);
+            t = block_handler(&counted, &took);
+        }
+    }
     said("an upcall handler waits for a page");
     check(got == 0x7f, "has it then", got);          // the first byte of an ELF file
-    check(took >= milliseconds(20), "and goes on not before", took);
+    check(took >= least, "and goes on not before", took);
     check(counted > 1000, "another thread runs meanwhile", counted);
-    blocked = k->told[2] - blocked;
-    unblocked = k->told[3] - unblocked;
-    check(blocked > 0 && unblocked > 0, "and the program is told of it", blocked);
+    check(t.blocked > 0 && t.unblocked > 0, "and the program is told of it", t.blocked);
 }
 
 // A thread blocks for a page, and whoever is told touches it, too: so nobody else is told until it is there.
-static void told_in_vain(const struct space_kernel_page *k)
+static void told_in_vain(void)
 {
-    uint64_t upcalls = k->upcalls, blocked = k->told[2], begin = now();
+    uint64_t took = 0, least = 0;
+    struct told t = {0};
 
-    in_clock = true;
-    got = *page[1];
-    uint64_t took = now() - begin;
-    in_clock = false;
-    blocked = k->told[2] - blocked;
-    upcalls = k->upcalls - upcalls;
-    check(took >= milliseconds(20), "a thread waits for a page that each upcall touches", took);
-    check(blocked >= 1 && blocked <= TOUCHES, "and not all activations wait for it", blocked);
-    check(upcalls <= 2 * TOUCHES, "nor is each upcall followed by another", upcalls);
+    for (unsigned i = 0; i < ATTEMPTS && t.blocked == 0; i++) {
+        if (page_is_late(i)) {
+            struct told before = told_since((struct told){0});
+            uint64_t since = now();
+            in_clock = true;
+            got = *page;
+            took = now() - since;
+            in_clock = false;
+            least = late(i);
+            t = told_since(before);
+        }
+    }
+    said("a late page");
+    check(took >= least, "a thread waits for a page that each upcall touches", took);
+    check(t.blocked >= 1 && t.blocked <= TOUCHES, "and not all activations wait for it", t.blocked);
+    check(t.upcalls <= 2 * TOUCHES, "nor is each upcall followed by another", t.upcalls);
 }
 
 void test_pages(void)
 {
-    static const char name[] = "bin/threads_test";
-
-    for (unsigned i = 0; i < 2; i++) {
-        va_t va = 0;
-        err_t e = native_map_file(name, sizeof(name) - 1, ABI_PAGE, milliseconds(20), &va);
-        if (!check(e == ERR_OK, "a file whose pages come late", e)) {
-            return;
-        }
-        page[i] = (const volatile uint8_t *)va;
-    }
-    handler_blocks(threads_native_area());
-    told_in_vain(threads_native_area());
+    handler_blocks();
+    told_in_vain();
 }
