@@ -36,7 +36,7 @@ static void disabled(void)
         CHECK(EVENTUALLY(party_shared(&a)->command == COMMAND_NONE), "a call with upcalls disabled");
         sleep_for(machine->slice);
     }
-    CHECK(a.blocks >= blocks + 8 && heard(&a, UPCALL_BLOCKED) == blocked, "blocks, and is not told");
+    CHECK(EVENTUALLY(a.blocks >= blocks + 8) && heard(&a, UPCALL_BLOCKED) == blocked, "blocks, and is not told");
     uint64_t steps = party_steps(&a);
     CHECK(EVENTUALLY(party_steps(&a) > steps), "it goes on by itself");
     __atomic_store_n(&party_shared(&a)->command, COMMAND_FAULT, __ATOMIC_RELEASE);

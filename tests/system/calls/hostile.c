@@ -3,7 +3,7 @@
 // The thread is written back with `bad_state`, or runs and can hurt only itself.
 #include "calls.h"
 
-enum { DATA = 0x500000, XSTATE_MXCSR = 24, XSTATE_BV = 512, XSTATE_COMP = 520 };
+enum { DATA = 0x500000, COUNTED = 0x540000, XSTATE_MXCSR = 24, XSTATE_BV = 512, XSTATE_COMP = 520 };
 
 static struct test_space space;
 
@@ -193,20 +193,25 @@ static void flags(void)
 static void fresh_mxcsr(void)
 {
     const uint32_t given[] = {0, 0x3f80}, expected[] = {0x1f80, 0x3f80};
-    pa_t text = program_put(&space, PROGRAM(spin));
+    pa_t text = program_put(&space, PROGRAM(count)), page = page_take();
+    volatile uint64_t *counter = window(page);
 
+    check_error(map_page(&space, COUNTED, page, MAP_READ | MAP_WRITE), ERR_OK, "map data");
     for (unsigned i = 0; i < 2; i++) {
         struct test_thread t;
         uint32_t seen;
         thread_make(&t, &space);
+        t.state->frame[0].rdi = COUNTED;
         put32(&t, XSTATE_MXCSR, given[i]);
+        uint64_t before = *counter;
         check_error(thread_start(&t), ERR_OK, "load a thread without extended state");
-        sleep_for(milliseconds(5));
+        CHECK(EVENTUALLY(*counter != before), "it runs");
         check_error(sys_thread_unload(t.id, 0), ERR_OK, "unload it");
         memcpy(&seen, t.state->xstate + XSTATE_MXCSR, sizeof(seen));
         check(seen == expected[i], "its MXCSR", "%x, not %x", seen, expected[i]);
         thread_free(&t);
     }
+    page_give(page);
     page_give(text);
 }
 
