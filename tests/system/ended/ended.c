@@ -222,7 +222,7 @@ static void one(uint64_t stop_at, uint64_t ticks, uint64_t n)
 
     child_begin(stop_at, n);
     sender_map();
-    uint64_t until = now() + (ticks > 0 ? ticks : milliseconds(1000));
+    uint64_t until = now() + (ticks > 0 ? ticks : milliseconds(60000));
     while (now() < until && a->steps != stop_at) {
         (void)sys_wait(ticks > 0 ? until : now() + 2000);
     }

@@ -90,7 +90,7 @@ static void sleeper(struct worker *w)
 // Wakes are counted by those who waited, so this ends only when all have been there.
 static uint64_t wake_in_all(uint64_t count_wanted, uint64_t each)
 {
-    uint64_t sum = 0, until = now() + milliseconds(10000);
+    uint64_t sum = 0, until = now() + milliseconds(60000);
 
     while (sum < count_wanted && now() < until) {
         uint64_t woken = 0;
@@ -119,7 +119,7 @@ void test_waiting(void)
     }
     woken = wake_in_all(2, 1);
     begin = now();
-    while (__atomic_load_n(&gone, __ATOMIC_SEQ_CST) < 2 && now() < begin + milliseconds(10000)) {
+    while (__atomic_load_n(&gone, __ATOMIC_SEQ_CST) < 2 && now() < begin + milliseconds(60000)) {
         (void)native_block(milliseconds(1));
     }
     (void)native_block(milliseconds(2));

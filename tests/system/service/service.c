@@ -4,7 +4,7 @@
 #include "client.h"
 #include "multicast.h"
 
-enum { CALLS = 300, UNITS = 8, HOSTILE_GOOD = 77 };
+enum { CALLS = 300, UNITS = 8, HOSTILE_GOOD = 77, PATIENCE = 60000 };        // PATIENCE: milliseconds
 static const va_t elsewhere = 0x200000000000;
 
 static uint64_t account;
@@ -55,13 +55,11 @@ static uint64_t sum_of(pa_t base, uint64_t length)
 
 static bool more(uint32_t units, struct account_more_out *m)
 {
+    uint64_t until = now() + milliseconds(PATIENCE);
     uint32_t e;
 
-    for (unsigned i = 0; i < 50; i++) {
-        e = account_more(&srm_client, account, &(struct account_more_in){units}, m);
-        if (e != ERR_AGAIN) {
-            break;
-        }
+    while ((e = account_more(&srm_client, account, &(struct account_more_in){units}, m)) == ERR_AGAIN &&
+           now() < until) {
         sleep_for(machine->slice);
     }
     if (e != ERR_OK) {
@@ -73,9 +71,10 @@ static bool more(uint32_t units, struct account_more_out *m)
 // srm answers AGAIN while this kernel is being written back, or loaded again: with two kernels that is often.
 static uint32_t give(oid_t grant)
 {
+    uint64_t until = now() + milliseconds(PATIENCE);
     uint32_t e;
 
-    for (unsigned i = 0; i < 50 && (e = grant_give(&srm_client, grant)) == ERR_AGAIN; i++) {
+    while ((e = grant_give(&srm_client, grant)) == ERR_AGAIN && now() < until) {
         sleep_for(machine->slice);
     }
     return e;

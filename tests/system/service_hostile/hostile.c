@@ -67,7 +67,7 @@ static uint64_t find_account(void)
         srm_channel.calls.next = i * 0x01000000u + 1 + (uint32_t)(next() % 8);
         (void)rpc_bind(&srm_client, ACCOUNT_SIGNATURE, &account);
     }
-    srm_client.patience = milliseconds(5000);
+    srm_client.patience = milliseconds(60000);       // the host may be slow
     return account;
 }
 

@@ -22,7 +22,7 @@ unsigned test_main(void)
 {
     char name[128];
     uint64_t *page[PAGES], seed = 0x9e3779b97f4a7c15ull, wrong = 0;
-    uint64_t until = now() + milliseconds(10000);
+    uint64_t until = now() + milliseconds(60000);
     oid_t id = info->kernel, changes = 0;
 
     for (unsigned i = 0; i < PAGES; i++) {

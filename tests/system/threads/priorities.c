@@ -37,7 +37,7 @@ static struct thread *begin(void *(*fn)(void *), void *argument, uint32_t priori
 // Whether it is noted, after some time for those who would.
 static bool noted(const uint64_t *when, bool expected)
 {
-    uint64_t end = now() + milliseconds(expected ? 2000 : 30);
+    uint64_t end = now() + milliseconds(expected ? 60000 : 30);
 
     do {
         (void)thread_sleep(now() + milliseconds(3));
