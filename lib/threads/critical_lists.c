@@ -1,7 +1,7 @@
 // critical_lists.c - critical functions that belong to no object: ready lists, free records, timers, handlers.
 //
 // The rules are those of critical.c.
-#include "guard.h"
+#include "heap.h"
 
 void body_continue(struct thread *self, struct thread *to, struct switch_frame *frame);
 void body_come_back(struct thread *self, struct switch_frame *frame);
@@ -188,37 +188,19 @@ CRITICAL void critical_stop(struct thread *self, struct thread *t, uint32_t reas
     }
 }
 
-// ---- timers: by moment, the first one first -------------------------------------------------------------------
+// ---- timers ---------------------------------------------------------------------------------------------------
 
-INLINE void timer_unlink(struct thread *t)
-{
-    *(t->sooner != NULL ? &t->sooner->later : &threads.first_timer) = t->later;
-    *(t->later != NULL ? &t->later->sooner : &threads.last_timer) = t->sooner;
-    t->timed = 0;
-    threads.first_until = threads.first_timer != NULL ? threads.first_timer->until : UINT64_MAX;
-}
 CRITICAL void critical_timer_add(struct thread *t)
 {
-    struct thread *before;
-
     guard_take(&threads.timer_lock);
-    before = threads.last_timer;
-    while (before != NULL && before->until > t->until) {
-        before = before->sooner;
-    }
-    t->sooner = before;
-    t->later = before != NULL ? before->later : threads.first_timer;
-    *(before != NULL ? &before->later : &threads.first_timer) = t;
-    *(t->later != NULL ? &t->later->sooner : &threads.last_timer) = t;
-    t->timed = 1;
-    threads.first_until = threads.first_timer->until;
+    timer_put(t);
     guard_give(&threads.timer_lock);
 }
 CRITICAL void critical_timer_remove(struct thread *t)
 {
     guard_take(&threads.timer_lock);
     if (t->timed) {
-        timer_unlink(t);
+        timer_take(t);
     }
     guard_give(&threads.timer_lock);
 }
@@ -227,9 +209,9 @@ CRITICAL struct thread *critical_timer_due(uint64_t now)
     struct thread *t;
 
     guard_take(&threads.timer_lock);
-    t = threads.first_timer;
+    t = threads.timers;
     if (t != NULL && t->until <= now) {
-        timer_unlink(t);
+        timer_take_first();
         __atomic_fetch_add(&t->stopping, 1, __ATOMIC_SEQ_CST);
     } else {
         t = NULL;

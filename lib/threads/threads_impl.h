@@ -81,7 +81,11 @@ struct thread {
     uint32_t large;                      // I  its stack is not of the usual size
     uint32_t stoppable;                  // o  bits: what ends this wait early
     void *(*fn)(void *);                 // I
-    void *argument, *value;              // I, o; of a worker: argument is its package's local record
+    void *argument;                      // I  of a worker: its package's local record
+    union {
+        void *value;                     // o  after its end
+        uint64_t arrival;                // t  how many had timers before it
+    };
     uint32_t stopping;                   // a  others that look at its wait now
     uint32_t kind;                       // I
     struct thread *woken;                // o  somebody whom it has to wake or let run
@@ -89,12 +93,15 @@ struct thread {
     struct semaphore done;               // word: 0, or 2 after its end; one waiter at most
     struct semaphore token;              // of thread_block
     size_t stack;                        // I  bytes
-    void *got;                           // h  of a joiner: what the other one gave
+    union {
+        void *got;                       // h  of a joiner: what the other one gave
+        struct thread *above;            // t  heap.h; NULL: it is the first
+    };
     struct thread *waiter;               // h  a handler that goes on when this one is through, or in PHASE_LOCKS
     struct thread *recovered;            // o  of a handler: what threads_recover came back with
     uint64_t until;                      // t  under the timer lock; 0: not a timed wait
     union {
-        struct { struct thread *later, *sooner; };       // t
+        struct { struct thread *left, *right; };         // t  heap.h
         struct { void *(*fn)(void *); void *argument; } forks;   // o  what critical_fork could not do
     };
     union {
@@ -102,7 +109,7 @@ struct thread {
         struct package *package;         // I  of a worker
     };
     uint32_t slot;                       // I  of a handler
-    uint32_t timed;                      // t
+    uint32_t timed;                      // t  heap.h; 0: it has no timer
     char *bottom;                        // I  the page below is a guard
     uint32_t blocked;                    // h  in the supervisor or the owner
     uint32_t key_serial[THREAD_KEYS];    // o
@@ -137,7 +144,8 @@ struct threads {
     uint32_t timer_lock;                 // a
     uint32_t large_lock;                 // a
     struct thread **idle;                // I
-    struct thread *first_timer, *last_timer;     // t
+    struct thread *timers;               // t  the first one, or NULL
+    uint64_t timer_arrivals;             // t
     uint64_t first_until;                // t  read by all: ~0 if none
     uint64_t waited_until;               // a  a scheduler waits for that in the supervisor; ~0: none
     uint64_t alarm;                      // a  machine.alarm was asked for that; ~0: not since it came

@@ -1,4 +1,4 @@
-// timer.c - timed waits and rotation: a list by moment, looked at by schedulers and at alarms.
+// timer.c - timed waits and rotation: a heap by moment (heap.h), looked at by schedulers and at alarms.
 //
 // On activations whoever adds a wait sets the alarm of the activation it runs in, and each upcall sets that of its own,
 // and its interval.  Kernel threads as processors have one alarm together, and it comes once, to one of them: so often

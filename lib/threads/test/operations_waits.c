@@ -1,7 +1,7 @@
 // operations_waits.c - operations.h: mutexes, conditions, semaphores; waits that end early.
 #include "operations.h"
 
-enum { SOON = 600, LONG = 1000000, WAITERS = 3 };
+enum { SOON = 600, LONG = 1000000, WAITERS = 3, SLEEPERS = 12 };
 
 static struct mutex m, n;
 static struct condition c, d;
@@ -353,6 +353,29 @@ static void timers_three(void)
     CHECK(operation_join(t[1]) == status(THREAD_CANCELLED) && operation_join(t[0]) == status(THREAD_OK));
     operation_end();
 }
+// In all places of the heap: some end early, and then the others in the order of their moments.  Little of it is
+// disturbed at each instruction by an interval, since that takes as long as the operation is, squared.
+static void timers_many(void)
+{
+    static const uint32_t moment[SLEEPERS] = {0, 0, 9, 2, 1, 8, 7, 9, 4, 2, 1, 8};
+    struct thread *t[SLEEPERS];
+    uint64_t at = operation_clock() + LONG;
+
+    for (unsigned i = 0; i < SLEEPERS - 1; i++) {
+        t[i] = operation_fork(sleeps, (void *)(at + moment[i]), HIGH);
+    }
+    for (unsigned i = 0; i < SLEEPERS - 1; i += 2) {
+        thread_cancel(t[i]);
+        CHECK(operation_join(t[i]) == status(THREAD_CANCELLED));
+    }
+    operation_may_hold(&threads.timer_lock);
+    operation_begin();
+    t[SLEEPERS - 1] = operation_fork(sleeps, (void *)(at + moment[SLEEPERS - 1]), HIGH);
+    for (unsigned i = 1; i < SLEEPERS; i += 2) {
+        CHECK(operation_join(t[i]) == status(THREAD_OK));
+    }
+    operation_end();
+}
 
 // ---- blocking by hand, cancellation ---------------------------------------------------------------------------
 
@@ -464,6 +487,7 @@ const struct operation operations_waits[] = {
     {"semaphore, one waits", semaphore_one}, {"semaphore, three wait", semaphore_three},
     {"semaphore, its guard is held", semaphore_guarded}, {"semaphore, a race", semaphore_race},
     {"semaphore, too late", semaphore_late}, {"semaphore, at once", semaphore_now}, {"timers", timers_three},
+    {"timers, many", timers_many},
     {"block and unblock", block}, {"cancel", cancel}, {"cancelled before", cancel_before},
     {"cancelled and too late", cancel_both}, {NULL, NULL},
 };
