@@ -42,16 +42,25 @@ static void join_all(struct thread **t, unsigned n)
 enum { MANY = 100000 };
 static struct thread *many[MANY];
 static struct semaphore gate;
+static uint64_t sleep_begin;
+static uint32_t sleepers, too_soon;      // a  too_soon: woke before all had begun to sleep
 
+// Then each sleeps until some moment of a second.
 static void *waits(void *argument)
 {
+    uint64_t random = ((uint64_t)argument + 1) * 0x9e3779b97f4a7c15, until;
+
     (void)semaphore_wait(&gate);
+    until = sleep_begin + random_next(&random) % milliseconds(1000);
+    __atomic_fetch_add(&sleepers, 1, __ATOMIC_RELAXED);
+    CHECK(thread_sleep(until) == THREAD_OK && now() >= until);
+    __atomic_fetch_add(&too_soon, __atomic_load_n(&sleepers, __ATOMIC_RELAXED) != MANY, __ATOMIC_RELAXED);
     return argument;
 }
 
 void test_many(void)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, begin = now();
     void *value = NULL;
 
     semaphore_init(&gate, 0);
@@ -60,6 +69,7 @@ void test_many(void)
     }
     said("100,000 threads begin");
     thread_yield();
+    sleep_begin = now() + (now() - begin);           // by then about all sleep: that touches each stack again
     for (uint64_t i = 0; i < MANY; i++) {
         semaphore_post(&gate);
     }
@@ -67,8 +77,9 @@ void test_many(void)
         CHECK(thread_join(many[i], &value) == THREAD_OK);
         sum += (uint64_t)value;
     }
-    said("and end");
+    said("sleep, wake not before their moments, and end");
     check(sum == (uint64_t)MANY * (MANY - 1) / 2, "each has run", sum);
+    native_print("%u woke before all had begun to sleep\n", too_soon);
 }
 
 // ---- blocking in the kernel -----------------------------------------------------------------------------------
