@@ -202,6 +202,11 @@ void activation_pause(struct thread *t)
 
 // ---- coming and going -----------------------------------------------------------------------------------------
 
+bool activation_index_free(const struct claims *c, uint64_t index)
+{
+    return index < c->activations && (c->loaded[index / 64] >> index % 64 & 1) == 0;
+}
+
 bool activation_index_ok(const struct space *s, const struct thread_desc *d)
 {
     const struct claims *c = &s->claims;
@@ -209,7 +214,7 @@ bool activation_index_ok(const struct space *s, const struct thread_desc *d)
     if (c->schedule == SCHEDULE_THREADS) {
         return d->activation == 0;
     }
-    return d->activation < c->activations && d->priority == c->priority && d->signal == 0;
+    return activation_index_free(c, d->activation) && d->priority == c->priority && d->signal == 0;
 }
 
 void activation_init(struct thread *t, const struct thread_desc *d)
@@ -241,6 +246,7 @@ static void fill_block(struct thread *t)
 void activation_join(struct thread *t, struct space *s)
 {
     t->home = s;
+    s->claims.loaded[t->index / 64] |= 1ull << t->index % 64;
     t->status = t->depth > 0 ? t->status : THREAD_WAITING;
     t->fresh = t->paused = t->quiet = false;
     list_init(&t->activation);
@@ -294,6 +300,7 @@ void activation_leave(struct thread *t)
     activation_look(t->home);
     look(REALLOC_ALL);
     t->home->claims.stalled -= t->stalled;
+    t->home->claims.loaded[t->index / 64] &= ~(1ull << t->index % 64);
     t->events = events;
     t->act = ACT_NONE;
     t->home = NULL;

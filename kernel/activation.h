@@ -32,6 +32,7 @@ struct claims {                        // of a space; all but link and schedule 
     uint32_t schedule;                 // I  enum schedule
     uint32_t priority;                 // I
     uint32_t activations, slots;       // I
+    uint64_t loaded[ACTIVATIONS_MOST / 64];   // l  indices in use, a bit each
     pa_t     area;                     // I
     va_t     area_va, upcall;          // I
     struct space_kernel_page *page;    // I  owner's memory, as the following
@@ -62,6 +63,8 @@ void  activation_end(struct cpu *cpu, struct space *s);
 
 // May a thread with this descriptor be loaded into s?
 bool  activation_index_ok(const struct space *s, const struct thread_desc *d);
+// Is there such an index in a space, and no activation with it?
+bool  activation_index_free(const struct claims *c, uint64_t index);
 // A fresh thread, before it joins.
 void  activation_init(struct thread *t, const struct thread_desc *d);
 // t, just loaded into s, or about to resume into it, becomes one of its activations. At depth 0 as its state page

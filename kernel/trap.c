@@ -90,7 +90,7 @@ void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t erro
 static err_t resume_activation(struct cpu *cpu, struct thread *t, struct space *s, uint32_t kinds)
 {
     if (t->home != s) {
-        if (t->index >= s->claims.activations) {
+        if (!activation_index_free(&s->claims, t->index)) {
             return ERR_INVAL;
         }
         thread_set_space(t, s);

@@ -49,7 +49,8 @@ struct thread_desc {
     uint64_t cookie;                     // given to handlers, and back in the writeback channel
     uint64_t affinity;                   // a bit for each processor it may run on; 0: all
     va_t     signal;                     // its signal function, see frame.h; 0: none, `wait` gives the addresses
-    uint64_t activation;                 // its index, in a space with SCHEDULE_ACTIVATIONS; else 0
+    uint64_t activation;                 // its index, in a space with SCHEDULE_ACTIVATIONS; else 0.  No two loaded ones
+                                         //    of a space have the same: such a load, or `resume`, is ERR_INVAL
 };
 
 // How many descriptors of a type a kernel holds.  No load evicts an object of a kernel that holds at most `least`; a

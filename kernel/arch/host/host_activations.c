@@ -1,6 +1,7 @@
 // host_activations.c - the invariants of spaces of activations, recomputed from scratch.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host.h"
 
@@ -14,7 +15,7 @@
 
 struct sums {
     uint32_t claims, running, dropping, handlers, stalled, fresh, paused, events;
-    uint64_t holds;
+    uint64_t holds, loaded[ACTIVATIONS_MOST / 64];
 };
 
 static uint32_t length(const struct list *l)
@@ -39,6 +40,8 @@ static void add(struct sums *s, const struct thread *t)
     s->fresh += t->act == ACT_FRESH;
     s->paused += t->act == ACT_STOPPED && t->paused;
     s->holds |= running ? 1ull << t->cpu : 0;
+    CHECK((s->loaded[t->index / 64] >> t->index % 64 & 1) == 0);      // no other one has its index
+    s->loaded[t->index / 64] |= 1ull << t->index % 64;
     CHECK(t->act != ACT_NONE && t->o.state != OBJECT_FREE);
     CHECK(!t->drop || running);
     CHECK(t->handling == (t->act == ACT_BLOCKED && t->depth > 0 && t->status != THREAD_WAITING));
@@ -65,6 +68,7 @@ static void check_space(struct instance *in, struct space *s)
     CHECK(c->count == x.claims && c->dropping == x.dropping && c->handlers == x.handlers && c->stalled == x.stalled);
     CHECK(c->holds == x.holds && c->held == x.running);       // running activations = processors held
     CHECK(c->page->holds == c->holds && c->page->held == c->held);
+    CHECK(memcmp(c->loaded, x.loaded, sizeof(x.loaded)) == 0);
     CHECK(length(&c->fresh) == x.fresh && length(&c->paused) == x.paused);
     CHECK(c->page->pending == length(&c->events));
     for (const struct list *n = c->events.next; n != &c->events; n = n->next) {

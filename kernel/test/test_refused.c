@@ -1,0 +1,102 @@
+// test_refused.c - what is refused to the owner and the program of a space of activations.
+#include "activations.h"
+
+static struct party a;
+
+// A second activation with index i, in the program; or in a handler, with or without the space.
+static int64_t second(const struct party *p, uint64_t i, uint32_t depth, bool in_space, oid_t *id)
+{
+    pa_t page = frames(1), state = frames(2);
+    struct thread_state *s = host_at(state);
+    struct thread_desc d = {.space = in_space ? p->space : 0, .flags = LOAD_SIGNALED, .priority = PRIORITY,
+                            .state = state, .activation = i, .state_va = ABI_WINDOW + state,
+                            .xstack = ABI_WINDOW + state + 2 * ABI_PAGE, .affinity = 1};
+
+    s->depth = depth;
+    s->run = depth == 0 ? RUN_FRESH : RUN_READY;
+    s->frame[depth].rip = depth == 0 ? 0 : HOST_TRAP;
+    memcpy(host_at(page), &d, sizeof(d));
+    int64_t e = call(0, SYS_thread_load, ABI_WINDOW + page, 0, 0);
+    *id = value;
+    return e;
+}
+
+// An index is free again when its activation has been written back, and not before.
+static void one_of_an_index(void **state)
+{
+    oid_t id;
+
+    (void)state;
+    host_boot(2, 64 << 20, "kernels=4 spaces=8 threads=128 mappings=1024");
+    activations_begin();
+    make(&a, 70, 80, 2);
+    assert_int_equal(running(&a, 1), 0);
+    for (uint64_t i = 0; i < 70; i += 23) {
+        assert_int_equal(second(&a, i, 0, true, &id), ERR_INVAL);
+        assert_int_equal(second(&a, i, 1, true, &id), ERR_INVAL);
+    }
+    assert_int_equal(second(&a, 70, 0, true, &id), ERR_INVAL);
+    assert_int_equal(second(&a, UINT64_MAX, 0, true, &id), ERR_INVAL);
+    assert_false(host_call_once(0, SYS_thread_unload, (uint64_t[6]){a.thread[0]}));
+    assert_int_equal(second(&a, 0, 0, true, &id), ERR_INVAL);         // it runs until its processor hears of it
+    settle();
+    assert_int_equal(state_of(&a, 0)->loaded, 0);
+    assert_int_equal(second(&a, 0, 0, true, &id), ERR_OK);
+    assert_int_equal(load_activation(&a, 0, RUN_FRESH), ERR_INVAL);
+    unload(&a, 69);
+    assert_int_equal(load_activation(&a, 69, RUN_FRESH), ERR_OK);
+    host_shutdown();
+}
+
+// One that is in a handler and has no space cannot come to that of another with its index.
+static void not_by_resume(void **state)
+{
+    oid_t id;
+
+    (void)state;
+    boot(1);
+    make(&a, 2, 8, 0);
+    assert_int_equal(second(&a, 1, 1, false, &id), ERR_OK);
+    first_sleeps();
+    assert_int_equal(host_instance()->cpu[0].thread->o.id, id);
+    assert_int_equal(call(0, SYS_resume, a.space, 0, 0), ERR_INVAL);
+    assert_int_equal(call(0, SYS_upcall, a.space, UPCALL_FAULT, 0), ERR_INVAL);
+    first_wakes();
+    unload(&a, 1);
+    first_sleeps();
+    assert_int_equal(call(0, SYS_resume, a.space, 0, 0), -1);
+    assert_int_equal(running(&a, 0) >= 0, 1);
+    host_shutdown();
+}
+
+// The space is written back and loaded again while one of its activations is in a handler: its index is free.
+static void after_its_space(void **state)
+{
+    oid_t id;
+
+    (void)state;
+    have(&a, 1, 2, 8);
+    int i = running(&a, 0);
+    works(0, 0x11);
+    trap(0);
+    assert_int_equal(call(0, SYS_wait, 0, 0, 0), -1);
+    first_wakes();
+    assert_int_equal(second(&a, (uint64_t)i, 0, true, &id), ERR_INVAL);
+    while (call(0, SYS_space_unload, a.space, 0, 0) != ERR_OK) {
+        settle();
+    }
+    assert_int_equal(load_space(&a), ERR_OK);
+    assert_int_equal(state_of(&a, i)->loaded, 1);
+    assert_int_equal(second(&a, (uint64_t)i, 0, true, &id), ERR_OK);
+    host_shutdown();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_of_an_index),
+        cmocka_unit_test(not_by_resume),
+        cmocka_unit_test(after_its_space),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
