@@ -367,10 +367,16 @@ err_t activation_release(struct cpu *cpu, struct thread *t)
 {
     struct claims *c;
 
-    if (t->act != ACT_CLAIM || t->depth != 0) {
+    if (t->act != ACT_CLAIM || t->depth != 0 || activation_quiet(t)) {
         return ERR_DENIED;
     }
     c = &t->home->claims;
+    if (t->events & UPCALL_OWNER) {               // it has waited for a slot, and is not lost
+        cpu->frame->rax = ERR_OK;
+        sched_leave(cpu);
+        activation_dropped(cpu, t);
+        return (err_t)ERR_NO_RESULT;
+    }
     store_relaxed(&t->block->alarm, t->events & UPCALL_ALARM ? 0 : load_relaxed(&t->block->alarm));  // not heard yet
     t->fresh = true;
     if (!t->drop && !list_empty(&c->events) && activation_has_slots(c, 1)) {

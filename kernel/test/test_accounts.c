@@ -81,6 +81,7 @@ static void put_away(unsigned p, uint32_t n)
 {
     place[p][frame_on(n)->rbx - 1] = WITH_PROGRAM;
     frame_on(n)->rbx = 0;
+    words(&party[p], (uint32_t)running(&party[p], n))->disabled = 0;
     (void)call(n, SYS_processor_release, 0, 0, 0);
 }
 

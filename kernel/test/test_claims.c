@@ -13,7 +13,7 @@ static bool upcall_within(uint32_t n, unsigned slices)
     return frame_on(n)->rip == UPCALL;
 }
 
-// A timer expires while upcalls are disabled, and the program gives its processor back.
+// A timer expires while upcalls are disabled, and the program enables them and gives its processor back.
 static void late_timer(void **state)
 {
     (void)state;
@@ -28,6 +28,7 @@ static void late_timer(void **state)
         settle();
     }
     assert_int_equal(frame_on(0)->rbx, 1);
+    words(&a, (uint32_t)running(&a, 0))->disabled = 0;
     assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), -1);
     for (unsigned i = 0; i < 16; i++) {
         host_advance(host_instance()->slice / 4);

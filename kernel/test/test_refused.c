@@ -91,12 +91,71 @@ static void after_its_space(void **state)
     host_shutdown();
 }
 
+// With upcalls disabled the call may end in none: so it is refused, with events and without.
+static void release_disabled(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    have(&a, 1, 4, 8);
+    works(0, 0x21);
+    assert_int_equal(call(0, SYS_wait, host.clock + 100, 0, 0), -1);
+    int i = running(&a, 0);
+    works(0, 0x22);
+    words(&a, (uint32_t)i)->disabled = 1;
+    assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), ERR_DENIED);
+    host_advance(1000);
+    settle();
+    assert_int_equal(page_of(&a)->pending, 1);
+    assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), ERR_DENIED);
+    assert_int_equal(running(&a, 0), i);
+    assert_int_equal(frame_on(0)->rbx, 0x22);
+    assert_int_equal(page_of(&a)->held, 1);
+    words(&a, (uint32_t)i)->disabled = 0;
+    (void)call(0, SYS_processor_release, 0, 0, 0);
+    assert_int_equal(begun(&a, 0, s), UPCALL_UNBLOCKED);
+    assert_int_equal(s[0]->context.rbx, 0x21);
+    host_shutdown();
+}
+
+// What the owner has said waits for a slot, and the processor is given back meanwhile.
+static void release_with_owners(void **state)
+{
+    struct upcall_slot *s[UPCALL_BATCH];
+
+    (void)state;
+    have(&a, 1, 4, 8);
+    int i = running(&a, 0);
+    works(0, 0x31);
+    user_of(&a)->slots_given = page_of(&a)->slots_taken;
+    trap(0);
+    assert_int_equal(call(0, SYS_upcall, a.space, UPCALL_OWNER, 5), -1);
+    assert_int_equal(frame_on(0)->rbx, 0x31);
+    assert_int_equal(call(0, SYS_processor_release, 0, 0, 0), -1);
+    settle();
+    assert_int_equal(running(&a, 0), -1);
+    assert_int_equal(page_of(&a)->pending, 1);
+    user_of(&a)->slots_given = a.given;
+    first_wakes();
+    first_sleeps();
+    assert_int_equal(begun(&a, 0, s), UPCALL_OWNER | UPCALL_PREEMPTED | UPCALL_TAKEN | UPCALL_ADDED);
+    struct upcall_slot *x = s[s[0]->kinds & UPCALL_OWNER ? 0 : 1];
+    assert_int_equal(x->value, 5);
+    assert_int_equal(x->activation, i);
+    assert_int_equal(x->context.rbx, 0x31);
+    assert_int_equal(x->context.rax, ERR_OK);
+    accounts_balance(&a);
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_of_an_index),
         cmocka_unit_test(not_by_resume),
         cmocka_unit_test(after_its_space),
+        cmocka_unit_test(release_disabled),
+        cmocka_unit_test(release_with_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

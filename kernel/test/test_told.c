@@ -264,8 +264,8 @@ static void alarm_disabled(void **state)
     u->disabled = 1;
     pass(4);
     assert_int_equal(alarms(), 1);
-    (void)call(0, SYS_processor_release, 0, 0, 0);
     u->disabled = 0;
+    (void)call(0, SYS_processor_release, 0, 0, 0);
     pass(4);
     assert_int_equal(running(&a, 0), 0);
     assert_int_equal(alarms(), 2);

@@ -115,7 +115,8 @@ struct activation_user {                 // 64 bytes
     uint64_t interval;                   // u  ticks of its own running until UPCALL_INTERVAL; 0: never.  Counted once,
                                          //    from when the supervisor sees another value, or an upcall here begins
     uint64_t alarm;                      // u  moment of the clock for UPCALL_ALARM; 0: never.  See below
-    uint32_t disabled;                   // u  not 0: no upcalls; a context that is stopped meanwhile goes on by itself
+    uint32_t disabled;                   // u  not 0: no upcalls; a context that is stopped meanwhile goes on by itself,
+                                         //    and the call `processor_release` is refused.
                                          //    If it is 0 again before a handler that blocked meanwhile is done, the
                                          //    next call `processors` makes that an event; else nobody is told
     uint32_t priority;                   // u  of what runs: an event interrupts the processor with the lowest
