@@ -58,9 +58,8 @@ void give(struct party *p, uint32_t i)
 struct space_desc describe(struct party *p)
 {
     return (struct space_desc){.rule = TRAP_NATIVE, .place = frames(1), .schedule = SCHEDULE_ACTIVATIONS,
-                               .priority = PRIORITY, .activations = p->activations, .slots = p->slots, .area = p->area,
-                               .area_va = AREA,
-                               .upcall = UPCALL};
+                               .priority = PRIORITY - p->lower, .activations = p->activations, .slots = p->slots,
+                               .area = p->area, .area_va = AREA, .upcall = UPCALL};
 }
 
 int64_t load_space(struct party *p)
@@ -78,7 +77,7 @@ int64_t load_activation(struct party *p, uint32_t i, uint32_t run)
 {
     pa_t page = frames(1);
     struct thread_state *s = host_at(p->state[i]);
-    struct thread_desc d = {.space = p->space, .priority = PRIORITY, .state = p->state[i], .activation = i,
+    struct thread_desc d = {.space = p->space, .priority = PRIORITY - p->lower, .state = p->state[i], .activation = i,
                             .state_va = ABI_WINDOW + p->state[i], .xstack = ABI_WINDOW + p->state[i] + 2 * ABI_PAGE};
 
     s->run = run;
@@ -90,7 +89,7 @@ int64_t load_activation(struct party *p, uint32_t i, uint32_t run)
 
 void make(struct party *p, uint32_t activations, uint32_t slots, uint32_t wanted)
 {
-    *p = (struct party){.activations = activations, .slots = slots};
+    *p = (struct party){.activations = activations, .slots = slots, .lower = p->lower};
     p->area = frames((unsigned)(area_size(activations, slots) / ABI_PAGE));
     for (uint32_t i = 0; i < slots; i++) {
         give(p, i);

@@ -25,6 +25,7 @@ struct party {                           // a space of activations
     uint32_t activations, slots;
     pa_t     area, state[ACTIVATIONS_MOST];
     uint32_t given;                      // slots, by the program
+    uint32_t lower;                      // than PRIORITY; before make()
 };
 
 extern uint64_t value;                   // what the last call gave
