@@ -327,15 +327,16 @@ static void wake_due(struct cpu *cpu, uint64_t now)
     }
 }
 
-// t had its slice.  A claim then waits on the next processor on which it is not on a lower level, so that what is left
-// over after equal shares goes round.
+// t had its slice.  A claim then waits on the next processor on which it is not on a lower level, and where nobody on a
+// higher one runs, so that what is left over after equal shares goes round.
 static void go_round(struct cpu *cpu, struct thread *t)
 {
     struct instance *in = cpu->instance;
 
     for (uint32_t i = 1; i < in->cpus && t->act == ACT_CLAIM && t->status == THREAD_READY; i++) {
         struct cpu *next = &in->cpu[(cpu->number + i) % in->cpus];
-        if (may_run(t, next->number) && level_on(next, t) >= t->level) {
+        uint32_t level = level_on(next, t);
+        if (may_run(t, next->number) && level >= t->level && (int)level >= running_level(next)) {
             dequeue(cpu, t);
             sched_place(t, next->number);
             enqueue(next, t, false);
