@@ -101,15 +101,16 @@ static uint64_t slots_that_fit(const struct native_note *n)
     return n->slots < fit ? n->slots : fit;
 }
 
+bool activation_note_ok(const struct native_note *n)
+{
+    return n->activations != 0 && n->activations <= ACTIVATIONS_MOST && n->slots != 0 && n->slots <= SLOTS_MOST &&
+           n->upcall < ABI_USER_END;
+}
+
 bool activation_area(struct program *p)
 {
     struct native_note *n = &p->note;
 
-    if (n->activations == 0 || n->activations > ACTIVATIONS_MOST || n->slots == 0 || n->slots > SLOTS_MOST ||
-        n->upcall >= ABI_USER_END) {
-        complain("%s: its note asks for what cannot be", p->name);
-        return false;
-    }
     n->slots = slots_that_fit(n);
     uint32_t activations = (uint32_t)n->activations, slots = (uint32_t)n->slots;
     uint64_t size = area_size(activations, slots);

@@ -72,14 +72,18 @@ static bool bind_stack(struct program *p, va_t *top)
     return aspace_bind(&p->as, &like) == ERR_OK;
 }
 
-// The rest, for one that schedules itself.
-static bool bind_area(struct program *p, const struct elf_image *image)
+// One that schedules itself says how.
+static bool read_note(struct program *p, const struct elf_image *image)
 {
     if (!elf_note(image, "Quoin", NOTE_NATIVE, &p->note, sizeof(p->note))) {
         complain("%s has no note that says how it runs on activations", p->name);
         return false;
     }
-    return activation_area(p);
+    if (!activation_note_ok(&p->note)) {
+        complain("%s: its note asks for what cannot be", p->name);
+        return false;
+    }
+    return true;
 }
 
 bool program_load(struct program *p, const char *args, struct task_start *start)
@@ -98,10 +102,13 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
         complain("%s is not a native program", path);
         return false;
     }
+    if (p->schedule == SCHEDULE_ACTIVATIONS && !read_note(p, &image)) {
+        return false;
+    }
     memory_init(p);
     p->place = ak_frame_alloc();
     if (p->place == 0 || !bind_info(p, args) || !bind_image(p, &image) ||
-        !(p->schedule == SCHEDULE_ACTIVATIONS ? bind_area(p, &image) : bind_stack(p, &start->stack))) {
+        !(p->schedule == SCHEDULE_ACTIVATIONS ? activation_area(p) : bind_stack(p, &start->stack))) {
         complain("%s cannot be loaded: no memory, or its segments overlap", path);
         return false;
     }

@@ -163,7 +163,9 @@ void  turn_leave(const struct program *p);
 
 // ---- activation.c -----------------------------------------------------------------------------------------
 
-// Make the area, show it in the program, and give it stacks.  False: no memory, or the note asks for too much.
+// Can there be such an area, and such an upcall?
+bool  activation_note_ok(const struct native_note *n);
+// Make the area, show it in the program, and give it stacks.  False: no memory.
 bool  activation_area(struct program *p);
 // Make the activations and begin.  ERR_LIMIT: no memory.
 err_t activation_begin(struct program *p);

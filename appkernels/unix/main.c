@@ -5,6 +5,7 @@
 // a slash is looked for in PATH.
 #include <base.h>
 #include <cpio.h>
+#include <device.h>
 #include <resources.h>
 #include <sys.h>
 
@@ -17,6 +18,7 @@ AK_NOTE(ux_trap, ux_fault, ux_exception);
 const char ak_name[] = "unix";
 
 enum { LOW_FRAMES = 1024 };              // with fewer left, more memory is asked for
+enum { TRIES = 1000 };                   // at a port that is busy
 enum { ARGS_MAX = 256, ENV_MAX = 256, EXIT_NOT_FOUND = 127, EXIT_NOT_EXECUTABLE = 126 };
 
 static struct {
@@ -133,6 +135,26 @@ static long execute(struct task *t)
     return worst;
 }
 
+// To the log, and where errors of the program would go.
+static void complain(const char *what, const char *name, long error)
+{
+    static char line[LINUX_PATH];
+    uint64_t taken;
+
+    base_format(line, sizeof(line) - 1, "cannot %s %.1000s: %s (error %ld)", what, name,
+                error == -ENOENT ? "it does not exist" : "it is refused", -error);
+    ak_log("%s", line);
+    size_t length = strlen(line), sent = 0;
+    line[length++] = '\n';
+    for (unsigned tries = 0; sent < length && tries < TRIES; tries++) {
+        if (device_write(ak_info, DEVICE_ERRORS, line + sent, length - sent, &taken) != ERR_OK) {
+            return;
+        }
+        sent += taken;
+        ak_pause();
+    }
+}
+
 // The first process, on its own thread.
 static void first_process(void *arg)
 {
@@ -141,12 +163,14 @@ static void first_process(void *arg)
     giant_lock(t);
     long e = enter_directory(t, run.cwd);
     if (e != 0) {
-        ak_log("cannot enter %s: error %ld", run.cwd, -e);
+        complain("enter", run.cwd, e);
     } else {
         e = execute(t);
+        if (e != 0) {
+            complain("run", run.argv[0], e);
+        }
     }
     if (e != 0) {
-        ak_log("cannot run %s: error %ld", run.argv[0], -e);
         task_exit(t, (e == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE) << 8);
     }
     giant_unlock();

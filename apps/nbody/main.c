@@ -9,6 +9,9 @@
 #include "par.h"
 #include "program.h"
 
+// Also those of the threads library (threads_native.h).
+static const char words[] = "bodies steps threads percent ticks seed name virtual processors interval spins";
+
 int nbody_main(const struct native_info *info)
 {
     static struct world world;
@@ -18,8 +21,13 @@ int nbody_main(const struct native_info *info)
         .ticks = native_number("ticks", 150000), .seed = native_number("seed", 1), .theta = 0.5,
     };
     unsigned long name = (unsigned long)native_number("name", 1);
-    const char *wrong = nbody_check(&s);
+    const char *wrong = nbody_check(&s), *word;
+    size_t length = native_wrong_word(words, &word);
 
+    if (length != 0) {
+        native_print("nbody %lu: this word means nothing: %.*s\n", name, (int)length, word);
+        return 1;
+    }
     if (wrong != NULL || !nbody_init(&world, &s)) {
         native_print("nbody %lu: %s\n", name, wrong != NULL ? wrong : "there is no memory");
         return 1;

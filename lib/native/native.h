@@ -244,3 +244,6 @@ static inline err_t native_alarm(uint64_t until)
 void native_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // The value of the word KEY=NUMBER in the program's args (K, M, G allowed), or `otherwise`.
 uint64_t native_number(const char *key, uint64_t otherwise);
+// The first word that is not KEY=NUMBER with a key among `keys`, between which are spaces.  Gives its length; 0: there
+// is none.
+size_t native_wrong_word(const char *keys, const char **word);

@@ -53,11 +53,22 @@ counted 4 threads=8 ';' $setup threads=8 name=2 > "$TMP/both"
 (($(wc -l < "$TMP/both") == 2)) || fail "two at once: $(< "$TMP/both")"
 
 # What cannot be.
-for words in "nbody bodies=9" "nbody percent=0" "nobody" "priority=x nbody" "priority=99 nbody"; do
+for words in "nbody bodies=9" "nbody percent=0" "nobody" "priority=x nbody" "priority=99 nbody" "nbody thread=4" \
+    "nbody threads=4 4" "nbody seed=" "nbody steps=2x"; do
     status=0
     native -- native $words > "$TMP/got" || status=$?
     ((status == 1 || status == 2)) || fail "accepted: $words"
 done
+
+native -- native nbody bodies=128 thread=4 steps=2 > "$TMP/got" || true
+grep -qx 'nbody 1: this word means nothing: thread=4' "$TMP/got" || fail "which word: $(< "$TMP/got")"
+native -- native schedule=activations nbody > "$TMP/got" 2>&1 || true
+grep -q 'nbody has no note' "$TMP/got" || fail "no reason: $(< "$TMP/got")"
+! grep -q 'cannot be loaded' "$TMP/got" || fail "another reason: $(< "$TMP/got")"
+
+native --add "$BUILD/programs/nbody_fast:/bin/nbody_fast" -- native schedule=activations nbody_fast processors=0 \
+    > "$TMP/got" || true
+grep -q 'cannot begin: processors=0' "$TMP/got" || fail "no reason: $(< "$TMP/got")"
 
 # The tables of tools/nbody.  A run that fails is named, and the others go on.
 status=0

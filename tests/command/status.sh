@@ -20,6 +20,13 @@ run -- busybox sh -c 'kill -SEGV $$'
 expect 139
 run -- /no/such/program
 expect 127
+grep -q 'cannot run /no/such/program: it does not exist' err || { echo "no reason"; cat err; exit 1; }
+run -- no-such-program
+expect 127
+grep -q 'cannot run no-such-program: it does not exist' err || { echo "no reason"; cat err; exit 1; }
+run -- /etc
+expect 126
+grep -q 'cannot run /etc: it is refused' err || { echo "no reason"; cat err; exit 1; }
 run --timeout 3 -- busybox sleep 100
 expect 124
 grep -q 'ended after 3 s' err

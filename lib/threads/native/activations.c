@@ -65,8 +65,8 @@ void threads_native_begin(void)
     setup.machine.release_end = threads_native_release_end;
     setup.machine.wait = wait_until;
     setup.machine.fail = fail;
-    if (threads_begin(&setup, threads_native_first, (void *)told) != THREAD_OK) {
-        native_print("the threads library cannot begin\n");
-        native_exit(1);
+    enum thread_status e = threads_begin(&setup, threads_native_first, (void *)told);
+    if (e != THREAD_OK) {
+        threads_native_failed(e);
     }
 }

@@ -33,6 +33,15 @@ void threads_native_words(struct threads_setup *setup)
     threads_program_setup(setup);
 }
 
+_Noreturn void threads_native_failed(enum thread_status why)
+{
+    bool memory = why == THREAD_NO_MEMORY;
+
+    native_print("the threads library cannot begin: %s\n",
+                 memory ? "there is no memory" : "processors=0, or less than two slots for each activation");
+    native_exit(1);
+}
+
 // Only for kernel threads.
 int native_main(const struct native_info *info)
 {

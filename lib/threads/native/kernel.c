@@ -73,7 +73,5 @@ void threads_native_kernel(struct threads_setup *setup)
                                             .first = (uint64_t)&first};
 
     setup->kernel = &backend;
-    (void)threads_begin(setup, threads_native_first, (void *)native_told());
-    native_print("the threads library cannot begin\n");
-    native_exit(1);
+    threads_native_failed(threads_begin(setup, threads_native_first, (void *)native_told()));
 }

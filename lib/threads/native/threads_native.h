@@ -38,6 +38,8 @@ static inline const struct space_kernel_page *threads_native_area(void)
 void threads_native_words(struct threads_setup *setup);
 // Ends the program with what threads_program gives.
 void *threads_native_first(void *info);
+// The library cannot begin, as threads_begin() says.
+_Noreturn void threads_native_failed(enum thread_status why);
 // Begin the library.
 _Noreturn void threads_native_virtual(struct threads_setup *setup, uint32_t processors);
 _Noreturn void threads_native_kernel(struct threads_setup *setup);

@@ -61,9 +61,9 @@ void threads_native_virtual(struct threads_setup *setup, uint32_t count)
     machine.event = setup->machine.event;
     setup->processors = count;
     setup->machine = machine;
-    if (!made || threads_begin(setup, threads_native_first, (void *)native_told()) != THREAD_OK) {
-        native_print("the threads library cannot begin\n");
-        native_exit(1);
+    enum thread_status e = made ? threads_begin(setup, threads_native_first, (void *)native_told()) : THREAD_NO_MEMORY;
+    if (e != THREAD_OK) {
+        threads_native_failed(e);
     }
     struct activation_kernel *block = (struct activation_kernel *)((va_t)machine.kernel + area_kernel_blocks());
     for (uint32_t i = 1; i < count; i++) {
