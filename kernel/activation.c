@@ -59,6 +59,7 @@ void activation_begin(struct cpu *cpu, struct space *s, const struct space_desc 
     list_init(&c->fresh);
     list_init(&c->events);
     list_init(&c->paused);
+    c->page->header = area_header(d->activations, d->slots);
     c->page->activations = d->activations;
     c->page->slots = d->slots;
     c->page->held = 0;

@@ -148,6 +148,35 @@ static void release_with_owners(void **state)
     host_shutdown();
 }
 
+// The area says what it is like, each time its space is loaded; a reader of another version refuses it.
+static void area_of_a_version(void **state)
+{
+    (void)state;
+    boot(1);
+    make(&a, 38, 40, 0);
+    struct space_kernel_page *page = page_of(&a);
+    const uint32_t *word = host_at(a.area);
+    assert_int_equal(word[0], AREA_MAGIC);
+    assert_int_equal(word[1], AREA_VERSION);
+    const struct area_header h = page->header;
+    assert_ptr_equal(host_at(a.area + h.user_page), user_of(&a));
+    assert_ptr_equal(host_at(a.area + h.user_blocks + 3 * h.user_size), words(&a, 3));
+    assert_ptr_equal(host_at(a.area + h.slots_at + 7 * h.slot_size), slot(&a, 7));
+    const struct activation_kernel *block = host_at(a.area + h.kernel_blocks + 5 * h.kernel_size);
+    assert_int_equal(block->index, 5);
+    assert_true(h.ring == SLOTS_MOST && h.kinds == UPCALL_KINDS && h.size == area_size(a.activations, a.slots));
+    assert_true(area_known(page, a.activations, a.slots));
+    assert_false(area_known(page, a.activations, a.slots + 1));
+    page->header.version++;
+    assert_false(area_known(page, a.activations, a.slots));
+    while (call(0, SYS_space_unload, a.space, 0, 0) != ERR_OK) {
+        settle();
+    }
+    assert_int_equal(load_space(&a), ERR_OK);
+    assert_memory_equal(&h, &page->header, sizeof(h));
+    host_shutdown();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +185,7 @@ int main(void)
         cmocka_unit_test(after_its_space),
         cmocka_unit_test(release_disabled),
         cmocka_unit_test(release_with_owners),
+        cmocka_unit_test(area_of_a_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

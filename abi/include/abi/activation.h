@@ -32,7 +32,7 @@
 // before it was heard is forgotten.
 //
 // The area: memory of the owner's, named by physical address in space_desc, adjacent pages:
-//     page 0             struct space_kernel_page   written by the supervisor
+//     page 0             struct space_kernel_page   written by the supervisor; begins with struct area_header
 //     page 1             struct space_user_page     written by the program
 //     from page 2        struct activation_kernel for each activation, in whole pages
 //     then               struct activation_user for each activation, in whole pages
@@ -77,7 +77,23 @@ enum {
     UPCALL_STACK = 4096,                 // one whose RSP is so far below upcall_slot.stack is still in its upcall
 };
 
+// What the area is like, for who reads it without knowing the build: written when the space is loaded. Offsets are from
+// the beginning of the area, all numbers but the first two are bytes if nothing else is said.
+enum { AREA_MAGIC = 0x41455241, AREA_VERSION = 1 };    // "AREA"; the version is another one when any record changes
+
+struct area_header {
+    uint32_t magic, version;             // k
+    uint32_t size;                       // k  of the area
+    uint32_t user_page;                  // k  where struct space_user_page is
+    uint32_t kernel_blocks, kernel_size; // k  where the first struct activation_kernel is; of each
+    uint32_t user_blocks, user_size;     // k  of struct activation_user
+    uint32_t slots_at, slot_size;        // k  of struct upcall_slot
+    uint32_t ring;                       // k  entries of space_user_page.slot
+    uint32_t kinds;                      // k  entries of space_kernel_page.told: bits of upcall_kind
+};
+
 struct space_kernel_page {
+    struct area_header header;           // k  first in the area
     uint32_t activations, slots;         // k  as in space_desc
     uint32_t held;                       // k  processors that the space holds
     uint32_t helps;                      // k  so many more it might get if it wanted them: idle ones, and such as
@@ -143,6 +159,10 @@ struct upcall_slot {                     // 2 KiB, 64-byte aligned
 
 _Static_assert(sizeof(struct activation_kernel) == 64 && sizeof(struct activation_user) == 64, "activations");
 _Static_assert(sizeof(struct upcall_slot) == 2048 && offsetof(struct upcall_slot, xstate) == 256, "slots");
+_Static_assert(sizeof(struct area_header) == 48 && offsetof(struct space_kernel_page, header) == 0, "for any version");
+_Static_assert(offsetof(struct space_kernel_page, activations) == 48 && offsetof(struct space_user_page, slot) == 16 &&
+                   sizeof(struct space_kernel_page) == 184 && sizeof(struct space_user_page) == 16 + 4 * SLOTS_MOST &&
+                   UPCALL_TAKEN < 1 << UPCALL_KINDS, "another AREA_VERSION");
 _Static_assert(sizeof(struct space_user_page) <= ABI_PAGE && sizeof(struct space_kernel_page) <= ABI_PAGE, "pages");
 
 // Where the parts of the area are, in bytes from its beginning.
@@ -165,4 +185,25 @@ static inline uint64_t area_slots(uint32_t activations)
 static inline uint64_t area_size(uint32_t activations, uint32_t slots)
 {
     return area_slots(activations) + area_pages_of(slots * sizeof(struct upcall_slot));
+}
+
+// The header of such an area, as this build makes it.
+static inline struct area_header area_header(uint32_t activations, uint32_t slots)
+{
+    return (struct area_header){AREA_MAGIC, AREA_VERSION, (uint32_t)area_size(activations, slots), ABI_PAGE,
+                                (uint32_t)area_kernel_blocks(), sizeof(struct activation_kernel),
+                                (uint32_t)area_user_blocks(activations), sizeof(struct activation_user),
+                                (uint32_t)area_slots(activations), sizeof(struct upcall_slot), SLOTS_MOST,
+                                UPCALL_KINDS};
+}
+// Is the area as this build knows it, with so many of both?
+static inline bool area_known(const struct space_kernel_page *page, uint32_t activations, uint32_t slots)
+{
+    const struct area_header *h = &page->header, own = area_header(activations, slots);
+
+    return h->magic == own.magic && h->version == own.version && h->size == own.size && h->user_page == own.user_page &&
+           h->kernel_blocks == own.kernel_blocks && h->kernel_size == own.kernel_size &&
+           h->user_blocks == own.user_blocks && h->user_size == own.user_size && h->slots_at == own.slots_at &&
+           h->slot_size == own.slot_size && h->ring == own.ring && h->kinds == own.kinds &&
+           page->activations == activations && page->slots == slots;
 }

@@ -55,6 +55,11 @@ void threads_native_begin(void)
 
     threads_native_words(&setup);
     setup.machine.kernel = (struct space_kernel_page *)area;
+    if (!area_known(setup.machine.kernel, told->activations, told->slots)) {
+        native_print("threads: the supervisor's area (version %u) is not as this program knows it (version %u)\n",
+                     setup.machine.kernel->header.version, AREA_VERSION);
+        native_exit(1);
+    }
     setup.machine.user = (struct space_user_page *)(area + ABI_PAGE);
     setup.machine.activation = (struct activation_user *)(area + area_user_blocks(told->activations));
     setup.machine.slot = (struct upcall_slot *)(area + area_slots(told->activations));

@@ -43,8 +43,8 @@ static bool make_area(uint32_t count)
                                        .slot = (struct upcall_slot *)(area + area_slots(count)),
                                        .activations = count, .slots = slots, .processors = processors,
                                        .cpus = count, .alarm = alarm};
-    *machine.kernel = (struct space_kernel_page){.activations = count, .slots = slots, .held = count,
-                                                 .holds = UINT64_MAX >> (64 - count)};
+    *machine.kernel = (struct space_kernel_page){.header = area_header(count, slots), .activations = count,
+                                                 .slots = slots, .held = count, .holds = UINT64_MAX >> (64 - count)};
     struct activation_kernel *block = (struct activation_kernel *)(area + area_kernel_blocks());
     for (uint32_t i = 0; i < count; i++) {
         block[i] = (struct activation_kernel){.index = i, .processor = i, .user = (va_t)&machine.activation[i],
