@@ -188,7 +188,7 @@ static err_t end_badly(struct task *keeper, const struct task *t)
     if (!ak_mutex_try(&p->lock, &keeper->thread)) {
         return ERR_AGAIN;
     }
-    complain("%s: the registers of activation %u cannot be loaded", p->name, t->index);
+    ak_complain("%s: the registers of activation %u cannot be loaded", p->name, t->index);
     program_end(p, keeper, PROGRAM_FAILED);
     program_unlock(keeper);
     return ERR_OK;
@@ -457,7 +457,7 @@ _Noreturn void activation_fault(struct task *t)
             memory_space(t);
             continue;
         }
-        complain("%s: a refused access cannot be told: error %d", p->name, e);
+        ak_complain("%s: a refused access cannot be told: error %d", p->name, e);
         program_lock(t);
         program_end(p, t, PROGRAM_FAILED);
         program_unlock(t);

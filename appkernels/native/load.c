@@ -76,11 +76,11 @@ static bool bind_stack(struct program *p, va_t *top)
 static bool read_note(struct program *p, const struct elf_image *image)
 {
     if (!elf_note(image, "Quoin", NOTE_NATIVE, &p->note, sizeof(p->note))) {
-        complain("%s has no note that says how it runs on activations", p->name);
+        ak_complain("%s has no note that says how it runs on activations", p->name);
         return false;
     }
     if (!activation_note_ok(&p->note)) {
-        complain("%s: its note asks for what cannot be", p->name);
+        ak_complain("%s: its note asks for what cannot be", p->name);
         return false;
     }
     return true;
@@ -95,11 +95,11 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
 
     base_format(path, sizeof(path), strchr(p->name, '/') != NULL ? "%s" : "bin/%s", p->name);
     if (!file_find(path, &bytes, &size)) {
-        complain("there is no file %s", path);
+        ak_complain("there is no file %s", path);
         return false;
     }
     if (!elf_open(&image, bytes, size) || image.movable) {
-        complain("%s is not a native program", path);
+        ak_complain("%s is not a native program", path);
         return false;
     }
     if (p->schedule == SCHEDULE_ACTIVATIONS && !read_note(p, &image)) {
@@ -109,7 +109,7 @@ bool program_load(struct program *p, const char *args, struct task_start *start)
     p->place = ak_frame_alloc();
     if (p->place == 0 || !bind_info(p, args) || !bind_image(p, &image) ||
         !(p->schedule == SCHEDULE_ACTIVATIONS ? activation_area(p) : bind_stack(p, &start->stack))) {
-        complain("%s cannot be loaded: no memory, or its segments overlap", path);
+        ak_complain("%s cannot be loaded: no memory, or its segments overlap", path);
         return false;
     }
     memset(ak_window(p->place), 0, sizeof(struct place));

@@ -7,7 +7,6 @@
 // once.  The kernel ends with the last of them; its value is the first one's that was not 0, in the order of the words.
 #include <base.h>
 #include <cpio.h>
-#include <device.h>
 #include <resources.h>
 #include <sys.h>
 
@@ -20,38 +19,12 @@ AK_NOTE(native_trap, native_fault, native_exception);
 
 const char ak_name[] = "native";
 
-enum {
-    LOW_FRAMES = 256,                    // with fewer left, more memory is asked for
-    WRONG = 2,
-    TRIES = 1000,                        // at a port that is busy
-};
+enum { LOW_FRAMES = 256, WRONG = 2 };    // with fewer frames left, more memory is asked for
 
 static struct program programs[PROGRAMS_MOST];
 static char args[PROGRAMS_MOST][NATIVE_ARGS];
 static unsigned count;
 static uint32_t left;                    // a
-
-void complain(const char *format, ...)
-{
-    char line[256];
-    uint64_t taken;
-    va_list arguments;
-
-    int n = base_format(line, sizeof(line), "%s: ", ak_name);
-    va_start(arguments, format);
-    (void)base_vformat(line + n, sizeof(line) - (size_t)n - 1, format, arguments);
-    va_end(arguments);
-    ak_log("%s", line + n);
-    size_t length = strlen(line), sent = 0;
-    line[length++] = '\n';
-    for (unsigned tries = 0; sent < length && tries < TRIES; tries++) {
-        if (device_write(ak_info, DEVICE_ERRORS, line + sent, length - sent, &taken) != ERR_OK) {
-            return;
-        }
-        sent += taken;
-        ak_pause();
-    }
-}
 
 // ---- words ------------------------------------------------------------------------------------------------
 
@@ -82,7 +55,7 @@ static bool take_setting(struct program *p, const char *word)
         return true;
     }
     if (!take_priority(p, word)) {
-        complain("not understood: %s", word);
+        ak_complain("not understood: %s", word);
         return false;
     }
     return true;
@@ -96,7 +69,7 @@ static bool take_word(const char *word)
         return true;
     }
     if (count == PROGRAMS_MOST) {
-        complain("more than %u programs", PROGRAMS_MOST);
+        ak_complain("more than %u programs", PROGRAMS_MOST);
         return false;
     }
     struct program *p = &programs[count];
@@ -106,7 +79,7 @@ static bool take_word(const char *word)
     char *to = begun ? args[count] : p->name;
     size_t room = begun ? sizeof(args[count]) : sizeof(p->name), used = strlen(to);
     if (used + 1 + strlen(word) >= room) {
-        complain("too long: %s", word);
+        ak_complain("too long: %s", word);
         return false;
     }
     base_format(to + used, room - used, "%s%s", used != 0 ? " " : "", word);
@@ -189,7 +162,7 @@ void native_exception(struct thread_state *s, uint64_t cookie, unsigned depth)
     if (t->program->schedule == SCHEDULE_ACTIVATIONS) {
         activation_fault(t);             // as a refused access: the rest of the program may go on
     }
-    complain("%s: exception %u at %lx", t->program->name, f->vector, (unsigned long)f->rip);
+    ak_complain("%s: exception %u at %lx", t->program->name, f->vector, (unsigned long)f->rip);
     program_lock(t);
     program_end(t->program, t, PROGRAM_FAILED);
     program_unlock(t);
@@ -246,7 +219,7 @@ int ak_main(const struct kernel_info *info)
     left = count;
     for (unsigned i = 0; i < count; i++) {
         if (program_begin(&programs[i], &start[i]) != ERR_OK) {
-            complain("there is no memory for %s", programs[i].name);
+            ak_complain("there is no memory for %s", programs[i].name);
             return WRONG;
         }
     }

@@ -155,7 +155,7 @@ void memory_space(struct task *t)
 
 static void refuse(struct task *t, err_t e, const struct frame *f)
 {
-    complain(e == ERR_LIMIT ? "%s: there is no memory for %lx" : "%s may not touch %lx: rip %lx, error %lx",
+    ak_complain(e == ERR_LIMIT ? "%s: there is no memory for %lx" : "%s may not touch %lx: rip %lx, error %lx",
            t->program->name, (unsigned long)f->addr, (unsigned long)f->rip, (unsigned long)f->error);
     program_end(t->program, t, e == ERR_LIMIT ? PROGRAM_NO_MEMORY : PROGRAM_FAILED);
 }

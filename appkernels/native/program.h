@@ -94,8 +94,6 @@ static inline void program_unlock(struct task *t)
 
 // ---- main.c -----------------------------------------------------------------------------------------------
 
-// What whoever runs a program is to know: to the log, and where errors go.
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // A program is over; the lock is held by nobody.  When all are, the kernel ends.
 void program_over(struct program *p);
 

@@ -57,7 +57,7 @@ static _Noreturn __attribute__((noinline)) void return_slowly(struct task *t)
     for (;;) {
         ak_staying(&t->thread);
         if (__atomic_load_n(&t->thread.failed, __ATOMIC_ACQUIRE) != 0) {
-            complain("%s: its registers cannot be loaded", t->program->name);
+            ak_complain("%s: its registers cannot be loaded", t->program->name);
             program_lock(t);
             program_end(t->program, t, PROGRAM_FAILED);
             program_unlock(t);

@@ -5,7 +5,6 @@
 // a slash is looked for in PATH.
 #include <base.h>
 #include <cpio.h>
-#include <device.h>
 #include <resources.h>
 #include <sys.h>
 
@@ -18,7 +17,6 @@ AK_NOTE(ux_trap, ux_fault, ux_exception);
 const char ak_name[] = "unix";
 
 enum { LOW_FRAMES = 1024 };              // with fewer left, more memory is asked for
-enum { TRIES = 1000 };                   // at a port that is busy
 enum { ARGS_MAX = 256, ENV_MAX = 256, EXIT_NOT_FOUND = 127, EXIT_NOT_EXECUTABLE = 126 };
 
 static struct {
@@ -135,24 +133,10 @@ static long execute(struct task *t)
     return worst;
 }
 
-// To the log, and where errors of the program would go.
 static void complain(const char *what, const char *name, long error)
 {
-    static char line[LINUX_PATH];
-    uint64_t taken;
-
-    base_format(line, sizeof(line) - 1, "cannot %s %.1000s: %s (error %ld)", what, name,
-                error == -ENOENT ? "it does not exist" : "it is refused", -error);
-    ak_log("%s", line);
-    size_t length = strlen(line), sent = 0;
-    line[length++] = '\n';
-    for (unsigned tries = 0; sent < length && tries < TRIES; tries++) {
-        if (device_write(ak_info, DEVICE_ERRORS, line + sent, length - sent, &taken) != ERR_OK) {
-            return;
-        }
-        sent += taken;
-        ak_pause();
-    }
+    ak_complain("cannot %s %s: %s (error %ld)", what, name, error == -ENOENT ? "it does not exist" : "it is refused",
+                -error);
 }
 
 // The first process, on its own thread.

@@ -200,5 +200,7 @@ void ak_mutex_unlock(struct ak_mutex *m);
 extern const char ak_name[];                     // begins every line; a kernel defines its own
 // To the system's log, with the kernel's name.
 void ak_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// The same, and to where errors go: what whoever runs a program is to know.
+void ak_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Ends the kernel, with the reason in the log.
 _Noreturn void ak_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
