@@ -12,5 +12,6 @@ void trap_forward(struct cpu *cpu, uint32_t kind, uint32_t vector, uint64_t erro
 // The end of a call: back to the frame below; if that is the program, in space `id` (0: the one it had).  An error is
 // the call's result.
 void  trap_resume(struct cpu *cpu, oid_t id);
-// The same for an activation of that space, into an upcall that tells its context with these kinds.  Lock held.
+// The same for an activation of that space, into an upcall that tells its context with this kind.  Lock held.
+// value: of UPCALL_OWNER.
 err_t trap_upcall(struct cpu *cpu, oid_t id, uint32_t kind, uint64_t value);
